@@ -1,0 +1,1 @@
+"""Typed Kafka clients and handlers from AsyncAPI documents, on one runtime."""
