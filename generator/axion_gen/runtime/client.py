@@ -1,0 +1,76 @@
+"""Emitting: a typed call becomes a record with complete headers."""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+from uuid import UUID
+
+from pydantic import BaseModel
+
+from .context import Metadata, complete
+from .contract import Contract, Message
+from .headers import Headers
+
+Key = str | bytes | UUID
+"""What may be given as a record's key; text is encoded as UTF-8."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A message on its way out."""
+
+    topic: str
+    """The channel's address, before the prefix."""
+    key: bytes | None
+    value: bytes
+    headers: Headers
+    message: BaseModel
+
+
+class Transport(Protocol):
+    """Where emitted messages go: Kafka, memory, later an outbox."""
+
+    async def send(self, outgoing: Outgoing) -> None:
+        """Return once the message is safe: acknowledged, recorded, written."""
+
+
+class Client:
+    """The base of the generated client, which adds `emit` with the contract's types."""
+
+    def __init__(self, contract: Contract, transport: Transport) -> None:
+        self._contract = contract
+        self._transport = transport
+        self._messages: dict[tuple[str, type[BaseModel]], Message[Any]] = {
+            (topic.address, message.model): message
+            for topic in contract.topics
+            for message in topic.messages
+        }
+
+    async def _emit(
+        self, topic: str, message: BaseModel, key: Key | None, metadata: Metadata | None
+    ) -> str:
+        declared = self._messages.get((topic, type(message)))
+        if declared is None:
+            raise self._not_in_contract(topic, message)
+        headers = complete(metadata, declared.name)
+        if key is None and declared.key is not None:
+            key = str(declared.key(message))
+        outgoing = Outgoing(
+            topic=topic,
+            key=key if key is None or isinstance(key, bytes) else str(key).encode(),
+            # What the caller left out stays out: absent is not null.
+            value=message.model_dump_json(by_alias=True, exclude_unset=True).encode(),
+            headers=headers,
+            message=message,
+        )
+        await self._transport.send(outgoing)
+        return headers.message_id
+
+    def _not_in_contract(self, topic: str, message: BaseModel) -> TypeError:
+        try:
+            carried = [declared.model.__name__ for declared in self._contract.topic(topic).messages]
+        except LookupError as error:
+            return TypeError(str(error))
+        return TypeError(
+            f"topic {topic!r} carries {', '.join(carried) or 'nothing'},"
+            f" not {type(message).__name__}"
+        )

@@ -1,0 +1,80 @@
+"""The contract as the runtime needs it: topics, and the messages each one carries."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic, Literal, TypeVar
+
+from pydantic import BaseModel
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+SERVICE_NAME = re.compile(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
+"""A service's name: it becomes part of topics, groups, host names and packages."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message(Generic[ModelT]):
+    """One message of the contract."""
+
+    name: str
+    """Its name in the contract, and the value of `x-message-type` on the wire."""
+    model: type[ModelT]
+    """The type of its payload."""
+    key: Callable[[ModelT], object] | None = None
+    """Takes the record's key from the payload (`x-axion-key`); none: the record has no key."""
+    handler: str | None = None
+    """The method of `Handlers` that receives it; none: this service does not receive it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """One channel of the contract on Kafka."""
+
+    address: str
+    """The channel's address; the topic's name is this behind `KAFKA_TOPIC_PREFIX`."""
+    messages: tuple[Message[Any], ...]
+    """Every message the channel carries, received here or not."""
+    partitions: int = 1
+    replicas: int = 1
+    foreign_producers: bool = False
+    """Others write here who do not know our headers: missing ones are filled, not refused."""
+    unknown: Literal["skip", "dead-letter"] = "skip"
+    """What becomes of a record whose type the contract does not know."""
+
+    @property
+    def received(self) -> tuple[Message[Any], ...]:
+        """The messages of the channel that this service handles."""
+        return tuple(message for message in self.messages if message.handler is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """All topics of one AsyncAPI document."""
+
+    title: str
+    version: str
+    topics: tuple[Topic, ...]
+
+    @property
+    def received(self) -> tuple[Topic, ...]:
+        """The topics that this service reads."""
+        return tuple(topic for topic in self.topics if topic.received)
+
+    def topic(self, address: str) -> Topic:
+        """The topic at an address; `LookupError` where the contract has none."""
+        for topic in self.topics:
+            if topic.address == address:
+                return topic
+        known = ", ".join(topic.address for topic in self.topics) or "none"
+        raise LookupError(f"the contract {self.title!r} has no topic {address!r}; it has {known}")
+
+
+def dead_letter_topic(service: str) -> str:
+    """The topic of a service's dead letters, before the prefix (standard, section 4)."""
+    return f"{service}-dlq"
+
+
+def replay_topic(service: str) -> str:
+    """The topic from which a service's replayed letters come, before the prefix."""
+    return f"{service}-replay"

@@ -1,0 +1,40 @@
+"""What can go wrong on the bus, told apart by what helps."""
+
+
+class BusError(Exception):
+    """The base of every error that the runtime raises."""
+
+
+class StartError(BusError):
+    """The bus cannot start: settings, broker or topics are not as they must be.
+
+    Its text is one line for the person who starts the service.
+    """
+
+
+class NotRunningError(BusError):
+    """Something was emitted before the bus had started or after it had stopped."""
+
+
+class EmitError(BusError):
+    """Kafka refused a record, or there is no acknowledgement yet.
+
+    With `unknown` true the record may still arrive: emitting it again with the same
+    message id is safe, giving up is not a promise that nobody sees it.
+    """
+
+    def __init__(self, text: str, *, unknown: bool = False) -> None:
+        super().__init__(text)
+        self.unknown = unknown
+
+
+class MetadataError(BusError):
+    """What is emitted lacks a user or a project, or carries metadata that is no header's value."""
+
+
+class PermanentError(BusError):
+    """Raised by a handler for what no repetition can heal: no retry, dead letter at once."""
+
+
+class InvalidMessageError(PermanentError):
+    """A received record breaks the contract: its headers, its type or its payload."""

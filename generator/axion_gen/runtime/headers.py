@@ -1,0 +1,157 @@
+"""The headers of every message: their names, how they are written, how they are checked.
+
+The rules are section 2 of the messaging standard.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from .errors import InvalidMessageError, MetadataError
+from .identifiers import derived_message_id
+
+CORRELATION_ID: Final = "x-correlation-id"
+CAUSATION_ID: Final = "x-causation-id"
+USER_ID: Final = "x-user-id"
+PROJECT_ID: Final = "x-project-id"
+TIMESTAMP: Final = "x-timestamp"
+MESSAGE_ID: Final = "x-message-id"
+MESSAGE_TYPE: Final = "x-message-type"
+
+MANDATORY: Final = (CORRELATION_ID, CAUSATION_ID, USER_ID, PROJECT_ID, TIMESTAMP)
+OURS: Final = frozenset((*MANDATORY, MESSAGE_ID, MESSAGE_TYPE))
+
+MAX_VALUE_BYTES: Final = 1024
+
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_MILLISECONDS = re.compile(r"[0-9]{1,14}")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_FORMS: Final = {
+    CORRELATION_ID: (_UUID, "a UUID"),
+    MESSAGE_ID: (_UUID, "a UUID"),
+    TIMESTAMP: (_MILLISECONDS, "Unix milliseconds"),
+}
+
+RawHeaders = Sequence[tuple[str, bytes]]
+
+
+class Record(Protocol):
+    """A record as it came from a topic."""
+
+    @property
+    def topic(self) -> str: ...  # noqa: D102 - the words of Kafka
+    @property
+    def partition(self) -> int: ...  # noqa: D102
+    @property
+    def offset(self) -> int: ...  # noqa: D102
+    @property
+    def timestamp(self) -> int:
+        """When the record was made, in Unix milliseconds."""
+
+    @property
+    def key(self) -> bytes | None: ...  # noqa: D102
+    @property
+    def value(self) -> bytes | None: ...  # noqa: D102
+    @property
+    def headers(self) -> RawHeaders: ...  # noqa: D102
+
+
+@dataclass(frozen=True, slots=True)
+class Headers:
+    """The checked headers of one message."""
+
+    correlation_id: str
+    causation_id: str
+    user_id: str | None
+    project_id: str | None
+    timestamp: int
+    """When the event was made, in Unix milliseconds."""
+    message_id: str
+    message_type: str | None
+
+    def encode(self) -> list[tuple[str, bytes]]:
+        """The headers as a record carries them."""
+        pairs = (
+            (CORRELATION_ID, self.correlation_id),
+            (CAUSATION_ID, self.causation_id),
+            (USER_ID, self.user_id),
+            (PROJECT_ID, self.project_id),
+            (TIMESTAMP, str(self.timestamp)),
+            (MESSAGE_ID, self.message_id),
+            (MESSAGE_TYPE, self.message_type),
+        )
+        return [(name, value.encode()) for name, value in pairs if value is not None]
+
+
+def fault_of(name: str, value: str) -> str | None:
+    """What is wrong with a header's value; none if it is as the standard wants it."""
+    if not value:
+        return "is empty"
+    if len(value) > MAX_VALUE_BYTES or len(value.encode()) > MAX_VALUE_BYTES:
+        return f"is longer than {MAX_VALUE_BYTES} bytes"
+    if _CONTROL.search(value):
+        return "contains control characters"
+    form = _FORMS.get(name)
+    if form is not None and not form[0].fullmatch(value):
+        return f"is not {form[1]}"
+    return None
+
+
+def checked(name: str, value: str) -> str:
+    """A value for a header to be emitted; `MetadataError` names the header it is no value for."""
+    fault = fault_of(name, value)
+    if fault is not None:
+        raise MetadataError(f"{name} {fault}")
+    return value
+
+
+def message_id_of(record: Record) -> str:
+    """The id a record says it has, unchecked, or else `topic:partition:offset`."""
+    for name, value in record.headers:
+        if name == MESSAGE_ID:
+            return value.decode(errors="replace")
+    return f"{record.topic}:{record.partition}:{record.offset}"
+
+
+def decode(record: Record, *, foreign_producers: bool = False) -> Headers:
+    """Read and check a record's headers.
+
+    With `foreign_producers`, what is missing is filled as for a root message, and user
+    and project may be unknown; what is there must be right all the same.
+
+    Raises:
+        InvalidMessageError: a mandatory header is missing, or one is there twice or malformed.
+    """
+    found: dict[str, str] = {}
+    for name, raw in record.headers:
+        if name not in OURS:
+            continue
+        if name in found:
+            raise InvalidMessageError(f"header {name} is there twice")
+        try:
+            value = raw.decode()
+        except UnicodeDecodeError:
+            raise InvalidMessageError(f"header {name} is not UTF-8") from None
+        fault = fault_of(name, value)
+        if fault is not None:
+            raise InvalidMessageError(f"header {name} {fault}")
+        found[name] = value
+    message_id = found.get(MESSAGE_ID) or f"{record.topic}:{record.partition}:{record.offset}"
+    if foreign_producers:
+        found.setdefault(CORRELATION_ID, derived_message_id(message_id, 0))
+        found.setdefault(CAUSATION_ID, message_id)
+        found.setdefault(TIMESTAMP, str(max(record.timestamp, 0)))
+    else:
+        for name in MANDATORY:
+            if name not in found:
+                raise InvalidMessageError(f"header {name} is missing")
+    return Headers(
+        correlation_id=found[CORRELATION_ID],
+        causation_id=found[CAUSATION_ID],
+        user_id=found.get(USER_ID),
+        project_id=found.get(PROJECT_ID),
+        timestamp=int(found[TIMESTAMP]),
+        message_id=message_id,
+        message_type=found.get(MESSAGE_TYPE),
+    )

@@ -1,0 +1,58 @@
+"""A record's bytes become the message its handler is typed for."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from ..contract import Message
+from ..delivery import Delivery, Handle
+from ..errors import InvalidMessageError
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """Validates the payload; a record without a type is the first message it fits."""
+
+    def wrap(self, following: Handle) -> Handle:
+        """Hand on what is valid and handled here."""
+
+        async def handle(delivery: Delivery) -> None:
+            value = delivery.record.value
+            if value is None:
+                raise InvalidMessageError("the value is null, and the contract has no tombstone")
+            if delivery.message is not None:
+                delivery.payload = _validate(delivery.message, value)
+            else:
+                delivery.message, delivery.payload = _told_by_content(delivery, value)
+            if delivery.message.handler is not None:
+                await following(delivery)
+
+        return handle
+
+
+def _told_by_content(delivery: Delivery, value: bytes) -> tuple[Message[Any], BaseModel]:
+    candidates = delivery.topic.messages
+    for message in candidates:
+        try:
+            return message, _validate(message, value)
+        except InvalidMessageError as error:
+            if len(candidates) == 1:
+                raise error from None
+    raise InvalidMessageError(
+        f"there is no x-message-type, and the payload is none of"
+        f" {', '.join(message.name for message in candidates)}"
+    )
+
+
+def _validate(message: Message[Any], value: bytes) -> BaseModel:
+    try:
+        payload: BaseModel = message.model.model_validate_json(value)
+    except ValidationError as error:
+        # Without the input: what does not validate may be anything, a secret included.
+        faults = error.errors(include_input=False, include_url=False, include_context=False)
+        said = "; ".join(
+            f"{'.'.join(map(str, fault['loc'])) or 'payload'}: {fault['msg']}" for fault in faults
+        )
+        raise InvalidMessageError(f"no valid {message.name}: {said}") from None
+    return payload

@@ -1,0 +1,44 @@
+"""What may be committed of a partition whose records end out of order."""
+
+from collections import deque
+
+
+class OffsetTracker:
+    """Remembers what was taken, and up to where everything is finished.
+
+    Offsets have gaps (compaction, transaction markers), so the tracker follows what was
+    delivered, in order, and never counts:
+
+        taken        0  5  9  12
+        finished     0     9          ->  position 1: 5 is still being handled
+        finished     0  5  9          ->  position 10: the next one to read, if it exists
+    """
+
+    __slots__ = ("_ended", "_open", "position")
+
+    def __init__(self) -> None:
+        self._open: deque[int] = deque()
+        self._ended: set[int] = set()
+        self.position: int | None = None
+        """The offset to commit: behind the last one before which all are finished."""
+
+    @property
+    def in_flight(self) -> int:
+        """How many records are taken and not yet covered by `position`."""
+        return len(self._open)
+
+    def take(self, offset: int) -> None:
+        """Note a delivered record; they come with rising offsets."""
+        self._open.append(offset)
+
+    def finish(self, offset: int) -> None:
+        """Note that a taken record is processed."""
+        taken, ended = self._open, self._ended
+        if taken[0] != offset:
+            ended.add(offset)
+            return
+        taken.popleft()
+        while taken and taken[0] in ended:
+            offset = taken.popleft()
+            ended.remove(offset)
+        self.position = offset + 1
