@@ -1,0 +1,77 @@
+"""The embedded broker in the foreground, on a port that is known beforehand."""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Callable, Iterator, Mapping
+
+from .broker import EmbeddedBroker
+from .librdkafka import EmbeddedBrokerError
+
+_HOST = "127.0.0.1"
+
+
+def serve(
+    topics: Mapping[str, int], port: int, announce: Callable[[str], None], *, brokers: int = 1
+) -> None:
+    """Run an embedded broker until Ctrl-C or SIGTERM; to be called in the main thread.
+
+    Args:
+        topics: the topics to create and their numbers of partitions.
+        port: where clients find the broker first, on the loopback interface; 0 takes a free port.
+        announce: called once with the address to bootstrap from, when it answers.
+        brokers: how many brokers to run.
+
+    Raises:
+        EmbeddedBrokerError: the port or the broker cannot be had, or a topic cannot be.
+    """
+    asyncio.run(_serve(EmbeddedBroker(topics, brokers=brokers), port, announce))
+
+
+async def _serve(broker: EmbeddedBroker, port: int, announce: Callable[[str], None]) -> None:
+    # The brokers listen on ports of their own choice. A client needs a known one only to ask for
+    # those, so a relay answers there and no record passes through it.
+    async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError), contextlib.closing(writer):
+            host, _, target = broker.bootstrap_servers.split(",")[0].rpartition(":")
+            ahead, back = await asyncio.open_connection(host, int(target))
+            await asyncio.gather(_copy(reader, back), _copy(ahead, writer))
+
+    with _stop_signals() as stopped:
+        try:
+            listener = await asyncio.start_server(relay, _HOST, port)
+        except (OSError, OverflowError) as error:
+            raise EmbeddedBrokerError(
+                f"cannot listen on {_HOST}:{port} ({getattr(error, 'strerror', None) or error}): "
+                "stop what listens there, or choose another port"
+            ) from error
+        with contextlib.closing(listener), broker:
+            host, port = listener.sockets[0].getsockname()
+            announce(f"{host}:{port}")
+            await stopped.wait()
+
+
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    try:
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()
+    finally:
+        writer.close()
+
+
+@contextlib.contextmanager
+def _stop_signals() -> Iterator[asyncio.Event]:
+    """Set an event instead of ending the process when it is asked to end."""
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    # The loop's own add_signal_handler does not exist on Windows.
+    previous = {
+        number: signal.signal(number, lambda *_: loop.call_soon_threadsafe(stopped.set))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield stopped
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
