@@ -1,0 +1,1 @@
+"""The command `axion`: what helps with a bus beside the generated code."""

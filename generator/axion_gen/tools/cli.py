@@ -1,0 +1,77 @@
+"""The command `axion`."""
+
+import json
+import re
+from enum import StrEnum
+from typing import Annotated, Final
+
+import typer
+from rich.console import Console
+
+from ..runtime.errors import BusError
+from ..runtime.testing.serve import serve
+
+app: Final = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+
+class Format(StrEnum):
+    """How a command answers."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+@app.callback()
+def axion() -> None:
+    """Tools around an Axion bus."""
+
+
+@app.command()
+def broker(
+    topic: Annotated[
+        list[str] | None,
+        typer.Option(help="A topic to create; repeat for more.", metavar="NAME[:PARTITIONS]"),
+    ] = None,
+    port: Annotated[
+        int, typer.Option(help="Where clients find the broker; 0 takes a free port.")
+    ] = 9092,
+    brokers: Annotated[int, typer.Option(help="How many brokers to run.")] = 1,
+    output: Annotated[
+        Format, typer.Option("--format", help="`json` prints one line for programs.")
+    ] = Format.TEXT,
+) -> None:
+    """Run an embedded Kafka broker in the foreground, until Ctrl-C. Nothing is kept."""
+    topics = _topics(topic or [])
+
+    def announce(bootstrap_servers: str) -> None:
+        if output is Format.JSON:
+            typer.echo(json.dumps({"bootstrap_servers": bootstrap_servers, "topics": topics}))
+            return
+        console = Console(highlight=False)
+        console.print(f"Embedded Kafka broker on [bold]{bootstrap_servers}[/bold], until Ctrl-C")
+        for name, partitions in topics.items():
+            console.print(f"  {name}  {partitions} partition{'s' if partitions > 1 else ''}")
+
+    serve(topics, port, announce, brokers=brokers)
+
+
+def _topics(arguments: list[str]) -> dict[str, int]:
+    topics: dict[str, int] = {}
+    for argument in arguments:
+        parts = re.fullmatch(r"([^:]+)(?::([0-9]{1,9}))?", argument)
+        if parts is None:
+            raise typer.BadParameter(f"{argument!r} is not NAME or NAME:PARTITIONS")
+        name, partitions = parts.groups()
+        if name in topics:
+            raise typer.BadParameter(f"topic {name!r} is given twice")
+        topics[name] = int(partitions or 1)
+    return topics
+
+
+def main() -> None:
+    """Run the command; what goes wrong on the bus is one line on stderr and exit code 1."""
+    try:
+        app()
+    except BusError as error:
+        Console(stderr=True, soft_wrap=True).print(f"axion: {error}", markup=False, highlight=False)
+        raise SystemExit(1) from None
