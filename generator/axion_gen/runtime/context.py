@@ -31,7 +31,7 @@ ClientT = TypeVar("ClientT")
 IdentityT = TypeVar("IdentityT", bound=str | None)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: Context[...](...) fails with them
 class Context(Generic[ClientT, IdentityT]):
     """What a handler knows of the message it handles, and the client to answer with."""
 

@@ -13,7 +13,7 @@ SERVICE_NAME = re.compile(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
 """A service's name: it becomes part of topics, groups, host names and packages."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots, as Context
 class Message(Generic[ModelT]):
     """One message of the contract."""
 
