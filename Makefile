@@ -13,5 +13,23 @@ BIN := .venv/bin
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable . --group dev
 	@touch $@
 
+test: .venv/installed ## everything that needs neither Java nor Docker
+	$(BIN)/python -m pytest -m "not kafka and not slow" $(PYTEST_OPTIONS)
+
+test-kafka: .venv/installed ## what needs a real Apache Kafka: Java 17+ and Maven fetch and run it
+	$(BIN)/python -m pytest -m kafka $(PYTEST_OPTIONS)
+
+check: .venv/installed ## lint, format, types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy generator tests examples
+
+demo: .venv/installed ## the whole product on one line, in under a minute
+	$(BIN)/python examples/demo.py
+
+format: .venv/installed
+	$(BIN)/ruff check --fix-only --quiet .
+	$(BIN)/ruff format .
+
 clean:
 	rm -rf .venv .cache .mypy_cache .pytest_cache .ruff_cache

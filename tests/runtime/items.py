@@ -6,8 +6,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict
 
 from axion_gen import runtime
-from axion_gen.runtime import Contract, KafkaSettings, Message, Metadata, Topic
-from axion_gen.runtime import testing
+from axion_gen.runtime import Contract, KafkaSettings, Message, Metadata, Topic, testing
 
 
 class ItemCreate(BaseModel):

@@ -91,5 +91,5 @@ async def test_a_failed_start_is_one_line() -> None:
     async def send(event: object) -> None:
         sent.append(event)
 
-    await app({"type": "lifespan"}, receive, send)  # type: ignore[arg-type]  # Starlette's Message
+    await app({"type": "lifespan"}, receive, send)
     assert sent == [{"type": "lifespan.startup.failed", "message": "no Kafka broker answers"}]

@@ -20,7 +20,7 @@ class Queues(RuleBasedStateMachine):
         self.queues.add(key, self.number)
         self.waiting.setdefault(key, []).append(self.number)
 
-    @precondition(lambda self: len(self.queues))
+    @precondition(lambda self: len(self.queues) > 0)
     @rule()
     def take(self) -> None:
         key, item = self.queues.take()
@@ -28,7 +28,7 @@ class Queues(RuleBasedStateMachine):
         assert item == self.waiting[key].pop(0)
         self.out.append(key)
 
-    @precondition(lambda self: self.out)
+    @precondition(lambda self: bool(self.out))
     @rule(data=st.data())
     def release(self, data: st.DataObject) -> None:
         key = data.draw(st.sampled_from(self.out))

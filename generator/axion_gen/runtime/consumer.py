@@ -59,7 +59,7 @@ class Consumer:
         self._workers: set[asyncio.Task[None]] = set()
         self._pausing = 0
         self._changed = asyncio.Event()
-        """Something ended: there may be room, or a drain may be over."""
+        """Something was taken up or ended: there may be room, or a drain may be over."""
         self._stopping = False
         self._tasks: list[asyncio.Task[None]] = []
         self.joined = False
@@ -191,6 +191,8 @@ class Consumer:
         while self._queues and self._busy() <= self._settings.max_concurrent_handlers:
             queue, (assignment, delivery) = self._queues.take()
             assignment.running += 1
+            if not self._queues:
+                self._changed.set()
             try:
                 await self._handle(delivery)
             except Exception:  # not the handler's: ours. The offset stays where it is.
