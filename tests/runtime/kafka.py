@@ -18,7 +18,7 @@ async def until(condition: Callable[[], bool], what: str) -> None:
     """Wait for something that will happen; fail, saying what did not, if it takes too long."""
     try:
         async with asyncio.timeout(PATIENCE_S):
-            while not condition():
+            while not condition():  # noqa: ASYNC110 - what it waits for has no event
                 await asyncio.sleep(0.01)
     except TimeoutError:
         raise AssertionError(f"did not happen within {PATIENCE_S:g} s: {what}") from None

@@ -64,7 +64,7 @@ def call(contract: Contract, handlers: Handlers | None, client: Client) -> Handl
         record, headers, message = delivery.record, delivery.headers, delivery.message
         if headers is None or message is None or message.handler is None:
             raise AssertionError("a delivery reaches its handler decoded")
-        context = Context[Any, Any](
+        context: Context[Any, Any] = Context(
             client=client,
             topic=delivery.topic.address,
             partition=record.partition,
