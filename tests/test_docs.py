@@ -1,0 +1,27 @@
+"""The documentation and the code say the same."""
+
+import re
+from pathlib import Path
+
+from axion_gen.runtime import KafkaSettings
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_every_setting_is_documented_with_its_default_and_meaning() -> None:
+    documented = re.findall(
+        r"^\| `(KAFKA_\w+)` \| (?:`(.*?)`)? ?\| (.*) \|$",
+        (ROOT / "docs" / "runtime.md").read_text(),
+        re.MULTILINE,
+    )
+    assert documented == [
+        (f"KAFKA_{name.upper()}", str(field.default or ""), field.description)
+        for name, field in KafkaSettings.model_fields.items()
+    ]
+
+
+def test_links_lead_somewhere() -> None:
+    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+    for page in pages:
+        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
