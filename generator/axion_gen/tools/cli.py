@@ -33,7 +33,8 @@ def broker(
         typer.Option(help="A topic to create; repeat for more.", metavar="NAME[:PARTITIONS]"),
     ] = None,
     port: Annotated[
-        int, typer.Option(help="Where clients find the broker; 0 takes a free port.")
+        int,
+        typer.Option(help="Where clients find the broker; 0 takes a free port.", min=0, max=65535),
     ] = 9092,
     brokers: Annotated[int, typer.Option(help="How many brokers to run.")] = 1,
     output: Annotated[

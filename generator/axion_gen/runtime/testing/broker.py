@@ -1,8 +1,9 @@
 """A Kafka broker inside the process: librdkafka's mock cluster, real TCP, no Java, no Docker.
 
 It serves first runs and tests, and a test can break it. What it cannot do, and Apache Kafka can:
-a second member in a consumer group, the admin API, more than about 5 MB a partition; and it
-creates a topic that a client asks for, with 4 partitions, whatever the client wanted.
+a second member in a consumer group, the admin API, more than about 5 MB a partition. It creates
+a topic that a client asks for, with 4 partitions, whatever the client wanted; and when a member
+has left or died, its group takes no other before the session timeout, less a second.
 """
 
 import ctypes

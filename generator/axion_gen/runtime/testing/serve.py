@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import os
 import signal
+import socket
 from collections.abc import Callable, Iterator, Mapping
 
 from .broker import EmbeddedBroker
@@ -29,26 +31,33 @@ def serve(
 
 
 async def _serve(broker: EmbeddedBroker, port: int, announce: Callable[[str], None]) -> None:
-    # The brokers listen on ports of their own choice. A client needs a known one only to ask for
-    # those, so a relay answers there and no record passes through it.
-    async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(ConnectionError), contextlib.closing(writer):
-            host, _, target = broker.bootstrap_servers.split(",")[0].rpartition(":")
-            ahead, back = await asyncio.open_connection(host, int(target))
-            await asyncio.gather(_copy(reader, back), _copy(ahead, writer))
+    with _stop_signals() as stopped, _listen(port) as listener, broker:
+        # The brokers listen on ports of their own choice. A client needs a known one only to ask
+        # for those, so a relay answers there and no record passes through it.
+        host, _, target = broker.bootstrap_servers.split(",")[0].rpartition(":")
 
-    with _stop_signals() as stopped:
-        try:
-            listener = await asyncio.start_server(relay, _HOST, port)
-        except (OSError, OverflowError) as error:
-            raise EmbeddedBrokerError(
-                f"cannot listen on {_HOST}:{port} ({getattr(error, 'strerror', None) or error}): "
-                "stop what listens there, or choose another port"
-            ) from error
-        with contextlib.closing(listener), broker:
-            host, port = listener.sockets[0].getsockname()
-            announce(f"{host}:{port}")
+        async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            with contextlib.suppress(ConnectionError), contextlib.closing(writer):
+                ahead, back = await asyncio.open_connection(host, int(target))
+                await asyncio.gather(_copy(reader, back), _copy(ahead, writer))
+
+        with contextlib.closing(await asyncio.start_server(relay, sock=listener)):
+            announce("{}:{}".format(*listener.getsockname()))
             await stopped.wait()
+            # Python 3.11 complains on stderr about connections that the end cuts off.
+            asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+
+
+def _listen(port: int) -> socket.socket:
+    if not 0 <= port <= 65535:
+        raise EmbeddedBrokerError(f"a port is a number from 0 to 65535, not {port}")
+    try:
+        return socket.create_server((_HOST, port))
+    except OSError as error:
+        raise EmbeddedBrokerError(
+            f"cannot listen on {_HOST}:{port} ({os.strerror(error.errno or 0)}): "
+            "stop what listens there, or choose another port"
+        ) from error
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
