@@ -19,10 +19,11 @@ from aiokafka import (  # type: ignore[import-untyped]  # ships no types
     TopicPartition,
 )
 from aiokafka.errors import MessageSizeTooLargeError  # type: ignore[import-untyped]  # likewise
-from axion_gen.runtime.errors import BusError
-from axion_gen.runtime.testing import DISCONNECT, ApiKey, EmbeddedBroker, EmbeddedBrokerError
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from axion_gen.runtime.errors import BusError
+from axion_gen.runtime.testing import DISCONNECT, ApiKey, EmbeddedBroker, EmbeddedBrokerError
 
 PATIENCE_S = 20.0
 
