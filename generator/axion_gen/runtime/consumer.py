@@ -11,6 +11,7 @@ ends after the partition was revoked changes nothing that is committed.
 import asyncio
 import logging
 from collections.abc import Hashable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from .contract import Topic
@@ -109,7 +110,8 @@ class Consumer:
         while not self._stopping:
             try:
                 await self._room()
-                batch = await self._kafka.take(*self._eligible())
+                half = (self._settings.max_in_flight_per_partition + 1) // 2
+                batch = await self._kafka.take(self._eligible(), min(half, max(1, self._free())))
             except Exception:  # nothing may end the poll task; the log says what stands still
                 if self._stopping:
                     return
@@ -133,40 +135,32 @@ class Consumer:
 
     async def _room(self) -> None:
         """Wait for room; but not so long that the group takes this member for dead."""
-        if self._has_room():
-            return
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(POLL_INTERVAL_S / 3):
-                while not self._has_room() and not self._stopping:
+                while not self._eligible() and not self._stopping:
                     self._changed.clear()
                     await self._changed.wait()
-        except TimeoutError:
-            pass
 
-    def _has_room(self) -> bool:
-        """Whether a handler is free, and what is in flight is within its bound."""
-        return (
-            not self._queues
-            and self._busy() < self._settings.max_concurrent_handlers
-            and self._free() > 0
-        )
-
-    def _free(self) -> int:
-        taken = sum(assignment.tracker.in_flight for assignment in self._assignments.values())
-        return self._settings.max_in_flight - taken
-
-    def _eligible(self) -> tuple[list[Partition], int]:
-        """From which partitions to take, and how many records at most."""
-        if not self._has_room():
-            return [], 1
-        # Half of the limit is taken at once, by who has the other half left: never above it.
+    def _eligible(self) -> list[Partition]:
+        """From which partitions to take: none unless a handler is free for what comes."""
+        if (
+            self._queues
+            or self._busy() >= self._settings.max_concurrent_handlers
+            or self._free() <= 0
+        ):
+            return []
+        # Half of a partition's limit is taken at once, while the other half is free.
         half = self._settings.max_in_flight_per_partition // 2
-        partitions = [
+        return [
             partition
             for partition, assignment in self._assignments.items()
             if assignment.tracker.in_flight <= half
         ]
-        return partitions, min(self._free(), self._settings.max_in_flight_per_partition - half)
+
+    def _free(self) -> int:
+        """How many records may be taken over all partitions."""
+        taken = sum(assignment.tracker.in_flight for assignment in self._assignments.values())
+        return self._settings.max_in_flight - taken
 
     # Handling
 
@@ -183,6 +177,7 @@ class Consumer:
 
     def _left(self, worker: asyncio.Task[None]) -> None:
         self._workers.discard(worker)
+        self._employ()  # several may have left as surplus at once
         self._changed.set()
 
     async def _work(self) -> None:

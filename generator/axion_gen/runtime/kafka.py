@@ -194,7 +194,7 @@ class KafkaConsumer:
             )
         else:
             # No partition at all would mean every partition; this one nobody has.
-            batch = await self._consumer.getmany(TopicPartition("", -1), timeout_ms=0)
+            batch = await self._consumer.getmany(TopicPartition("", -1), timeout_ms=FETCH_WAIT_MS)
         return {Partition(*place): records for place, records in batch.items()}
 
     async def commit(self, positions: Mapping[Partition, int]) -> None:
