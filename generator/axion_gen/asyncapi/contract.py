@@ -1,0 +1,120 @@
+"""The one model of a contract, whatever version of AsyncAPI it was written in."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from .diagnostics import Location, Source
+
+Definition = dict[str, object]
+"""A JSON Schema with only the keywords that become Python; `$ref` is `#/$defs/<id>`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """A schema that has a name of its own, or is the payload of a message."""
+
+    id: str
+    """What `$ref` calls it."""
+    name: str
+    """What the document calls it."""
+    definition: Definition
+    location: Location
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """Where a record's key is in its payload (`x-axion-key`)."""
+
+    path: tuple[str, ...]
+    """The names of properties, from the outermost to the key itself."""
+    location: Location
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Message:
+    """One message that a channel carries."""
+
+    name: str
+    """Its `name`, else its key in the channel; the value of `x-message-type` on the wire."""
+    description: str
+    payload: str | None
+    """The id of a schema; none where the document says nothing of the payload."""
+    key: Key | None
+    location: Location
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Topic:
+    """One channel, on Kafka."""
+
+    address: str
+    description: str
+    messages: tuple[Message, ...]
+    partitions: int
+    replicas: int
+    foreign_producers: bool
+    unknown: Literal["skip", "dead-letter"]
+    location: Location
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Operation:
+    """What the service does with some of a topic's messages."""
+
+    id: str
+    action: Literal["send", "receive"]
+    topic: Topic
+    messages: tuple[Message, ...]
+    location: Location
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """A document, read and resolved."""
+
+    title: str
+    version: str
+    description: str
+    topics: tuple[Topic, ...]
+    """The channels that operations use, in the order of the document."""
+    operations: tuple[Operation, ...]
+    schemas: Mapping[str, Schema]
+    """By id: what the payloads of the topics' messages need."""
+    sources: tuple[Source, ...]
+    """The document and every file it refers to."""
+
+    def messages(self, topic: Topic, action: Literal["send", "receive"]) -> tuple[Message, ...]:
+        """The messages of a topic that are sent or received, in the order of the channel."""
+        chosen = {
+            message
+            for operation in self.operations
+            if operation.topic is topic and operation.action == action
+            for message in operation.messages
+        }
+        return tuple(message for message in topic.messages if message in chosen)
+
+
+def references(definition: object) -> Iterator[str]:
+    """The ids of the schemas that a definition refers to."""
+    if isinstance(definition, dict):
+        target = definition.get("$ref")
+        if isinstance(target, str):
+            yield target.removeprefix("#/$defs/")
+        # What `const`, `enum` and `default` hold is data, but scalars only: no `$ref` is in it.
+        for value in definition.values():
+            yield from references(value)
+    elif isinstance(definition, list):
+        for item in definition:
+            yield from references(item)
+
+
+def reachable(schemas: Mapping[str, Schema], roots: Iterator[str]) -> dict[str, Schema]:
+    """The schemas that roots need, in the order of `schemas`."""
+    waiting, found = list(roots), set[str]()
+    while waiting:
+        id_ = waiting.pop()
+        if id_ not in found:
+            found.add(id_)
+            waiting.extend(references(schemas[id_].definition))
+    return {id_: schema for id_, schema in schemas.items() if id_ in found}

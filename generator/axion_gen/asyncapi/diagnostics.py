@@ -1,0 +1,92 @@
+"""What is wrong with a document: errors as values, all collected, each with its place."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .rules import RULES, Severity
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Source:
+    """One file as it was read."""
+
+    path: Path
+    """Absolute."""
+    name: str
+    """How messages name it: as the user gave it, or relative to the document."""
+    content: bytes = b""
+    text: str = ""
+
+    def line(self, number: int) -> str:
+        """A line of the text, counted from 1; empty where there is none."""
+        lines = self.text.splitlines()
+        return lines[number - 1] if 0 < number <= len(lines) else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """A place in a file; lines and columns count from 1, and line 0 is the file as a whole."""
+
+    source: Source
+    line: int = 0
+    column: int = 0
+
+    def __str__(self) -> str:
+        """As editors and terminals link it."""
+        return f"{self.source.name}:{self.line}:{self.column}" if self.line else self.source.name
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One finding."""
+
+    rule: str
+    """The id of a rule in `rules.RULES`."""
+    message: str
+    """What is wrong here."""
+    help: str
+    """What to do about it."""
+    location: Location
+
+    @property
+    def severity(self) -> Severity:
+        """Whether it stops the generator."""
+        return RULES[self.rule].severity
+
+
+@dataclass(slots=True)
+class Diagnostics:
+    """Everything found so far, in the order of the document, each finding once."""
+
+    _found: dict[tuple[str, str, Source, int, int], Diagnostic] = field(default_factory=dict)
+
+    def add(self, rule: str, message: str, location: Location, help: str) -> None:  # noqa: A002 - the word readers see
+        """Note a finding; `help` is what a reader does about it."""
+        key = (rule, message, location.source, location.line, location.column)
+        self._found.setdefault(key, Diagnostic(rule, message, help, location))
+
+    def __iter__(self) -> Iterator[Diagnostic]:
+        """In the order of files and lines."""
+        files = list(dict.fromkeys(finding.location.source for finding in self._found.values()))
+        return iter(
+            sorted(
+                self._found.values(),
+                key=lambda found: (
+                    files.index(found.location.source),
+                    found.location.line,
+                    found.location.column,
+                ),
+            )
+        )
+
+    @property
+    def has_errors(self) -> bool:
+        """Whether anything found stops the generator."""
+        return any(finding.severity is Severity.ERROR for finding in self._found.values())
+
+
+def shown(text: str, limit: int = 60) -> str:
+    """A text from a document as messages quote it: printable, bounded, in one line."""
+    quoted = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return f"`{quoted if len(quoted) <= limit else quoted[: limit - 1] + '…'}`"

@@ -1,0 +1,72 @@
+"""The rules a document is held to, by id. An id is never given a second meaning."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+
+class Severity(StrEnum):
+    """What a finding means for the generator."""
+
+    ERROR = "error"
+    """Nothing is generated."""
+    WARNING = "warning"
+    """Legal, and likely to hurt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One thing that may be wrong with a document."""
+
+    summary: str
+    severity: Severity = Severity.ERROR
+    not_yet: bool = False
+    """The document is right; this version of the generator does not read it yet."""
+
+
+RULES: Final = {
+    # files
+    "file-missing": Rule("A file that is named does not exist or is no regular file."),
+    "file-unreadable": Rule("A file cannot be read, is not UTF-8, or is too large."),
+    "syntax": Rule("A file is neither YAML 1.2 nor JSON."),
+    "duplicate-key": Rule("A mapping has the same key twice."),
+    "too-complex": Rule("A file is nested too deeply, or its aliases unfold to too much."),
+    # references
+    "reference-malformed": Rule("A `$ref` is not text that names a place."),
+    "reference-dangling": Rule("A `$ref` names a place that does not exist."),
+    "reference-cycle": Rule("A `$ref` leads back to itself."),
+    "reference-outside": Rule("A `$ref` leaves the folder of the document."),
+    "reference-remote": Rule("A `$ref` names a document on the network.", not_yet=True),
+    # the document
+    "not-asyncapi": Rule("The document is not an AsyncAPI document."),
+    "unsupported-version": Rule("The document's version is not read yet.", not_yet=True),
+    "wrong-type": Rule("A value has another type than the specification says."),
+    "missing-field": Rule("A field that the specification demands is missing."),
+    "unknown-field": Rule("A field is not in the specification and does not start with `x-`."),
+    "invalid-value": Rule("A value is not among those the specification allows."),
+    "foreign-message": Rule("An operation names a message that its channel does not carry."),
+    "trait-conflict": Rule("Two traits say different things where merging makes nonsense."),
+    # what is not generated yet
+    "unsupported-address": Rule("A channel without a fixed address.", not_yet=True),
+    "unsupported-parameters": Rule("An address with parameters.", not_yet=True),
+    "unsupported-reply": Rule("An operation with a reply.", Severity.WARNING, not_yet=True),
+    "unsupported-schema-format": Rule("A payload that is not JSON Schema.", not_yet=True),
+    "unsupported-content-type": Rule("A message that is not JSON on the wire.", not_yet=True),
+    "unsupported-schema": Rule("A schema no Python type was found for.", not_yet=True),
+    # Kafka and the messaging standard
+    "topic-address": Rule("An address that Kafka takes for no topic."),
+    "topic-duplicate": Rule("Two channels with the same address."),
+    "channel-unused": Rule("A channel that no operation uses.", Severity.WARNING),
+    "key-expression": Rule("`x-axion-key` names no property of the payload."),
+    "key-optional": Rule("`x-axion-key` names a property that may be absent.", Severity.WARNING),
+    "extension-value": Rule("An `x-axion-...` field with a value that means nothing."),
+    "message-duplicate": Rule("Two messages on one topic have the same name on the wire."),
+    # names
+    "name-none": Rule("A name no Python name can be made of."),
+    "name-collision": Rule("Two names that become the same Python name."),
+    "schema-renamed": Rule("Two schemas of one name: one has a number added.", Severity.WARNING),
+    # schemas
+    "schema-keyword": Rule("A keyword of JSON Schema with a value it cannot have."),
+    "schema-contradiction": Rule("A schema that nothing can satisfy."),
+    "schema-pattern": Rule("A pattern that is not checked when read.", Severity.WARNING),
+}

@@ -1,0 +1,52 @@
+"""A contract to a package: name everything -> models -> modules -> ruff -> runtime -> lock."""
+
+from pathlib import Path
+
+from .. import __version__
+from ..asyncapi.contract import Contract
+from ..asyncapi.diagnostics import Diagnostics, Location
+from .formatting import formatted
+from .lock import LOCK, lock_text
+from .models import ModelsError, messages_source, schema_models
+from .package import modules
+from .plan import plan
+
+
+def render(contract: Contract, output: Path, diagnostics: Diagnostics) -> dict[str, str] | None:
+    """The whole package in memory: texts by their paths in it.
+
+    Args:
+        contract: what to render.
+        output: the folder it is meant for; only the lock's relative paths depend on it.
+        diagnostics: takes what cannot be rendered.
+
+    Returns:
+        None if anything found is an error.
+    """
+    names = plan(contract, diagnostics)
+    if diagnostics.has_errors:
+        return None
+    try:
+        models = schema_models(names)
+        sources = {"messages.py": messages_source(names, models), **modules(names, models)}
+    except ModelsError as error:
+        diagnostics.add(
+            "unsupported-schema",
+            f"the schemas cannot be made Python: {error}",
+            Location(contract.sources[0]),
+            "simplify the schema it names, and please report it",
+        )
+        return None
+    files = formatted(sources) | _runtime()
+    files[LOCK] = lock_text(__version__, contract.sources, output, files)
+    return dict(sorted(files.items()))
+
+
+def _runtime() -> dict[str, str]:
+    """The runtime, verbatim."""
+    folder = Path(__file__).parent.parent / "runtime"
+    paths = (path for path in folder.rglob("*") if path.suffix == ".py" or path.name == "py.typed")
+    return {
+        f"runtime/{path.relative_to(folder).as_posix()}": path.read_text(encoding="utf-8")
+        for path in sorted(paths)
+    }

@@ -1,0 +1,124 @@
+"""Every module but `messages.py`, from templates filled with names and literals."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from ..asyncapi.contract import Message, Topic
+from .models import Models, key_expression
+from .plan import Plan
+from .text import docstring, literal
+
+MODULES: Final = (
+    "__init__.py",
+    "__main__.py",
+    "client.py",
+    "handlers.py",
+    "kafka.py",
+    "testing.py",
+    "topics.py",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class MessageView:
+    """A message on a topic, as the templates see it."""
+
+    name: str
+    model: str
+    key: str | None
+    handler: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class TopicView:
+    """A topic, as the templates see it."""
+
+    constant: str
+    address: str
+    description: str
+    partitions: int
+    replicas: int
+    foreign_producers: bool
+    unknown: str
+    messages: tuple[MessageView, ...]
+    sent: tuple[str, ...]
+    """The classes of what is sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class HandlerView:
+    """A method of `Handlers`, as the template sees it."""
+
+    name: str
+    model: str
+    context: str
+    documentation: str
+
+
+def modules(plan: Plan, models: Models) -> dict[str, str]:
+    """The sources by file name, not formatted yet."""
+    environment = Environment(
+        loader=PackageLoader("axion_gen.render"),
+        undefined=StrictUndefined,
+        autoescape=False,  # noqa: S701 - it is Python: every text goes through these filters
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {"literal": literal, "docstring": docstring}
+    contract = plan.contract
+    topics = [_topic(plan, models, topic) for topic in contract.topics]
+    values = {
+        "title": contract.title,
+        "version": contract.version,
+        "description": contract.description,
+        "topics": topics,
+        "sent": [topic for topic in topics if topic.sent],
+        "handlers": list(_handlers(plan)),
+    }
+    return {name: environment.get_template(f"{name}.jinja").render(values) for name in MODULES}
+
+
+def _topic(plan: Plan, models: Models, topic: Topic) -> TopicView:
+    received = plan.contract.messages(topic, "receive")
+    return TopicView(
+        constant=plan.topics[topic],
+        address=topic.address,
+        description=topic.description,
+        partitions=topic.partitions,
+        replicas=topic.replicas,
+        foreign_producers=topic.foreign_producers,
+        unknown=topic.unknown,
+        messages=tuple(
+            MessageView(
+                name=message.name,
+                model=plan.classes[message],
+                key=key_expression(plan, models, message),
+                handler=plan.handlers[message.name] if message in received else None,
+            )
+            for message in topic.messages
+        ),
+        sent=tuple(plan.classes[m] for m in plan.contract.messages(topic, "send")),
+    )
+
+
+def _handlers(plan: Plan) -> Iterator[HandlerView]:
+    """One for each message that is received, on however many topics."""
+    received: dict[str, list[tuple[Topic, Message]]] = {}
+    for topic in plan.contract.topics:
+        for message in plan.contract.messages(topic, "receive"):
+            received.setdefault(message.name, []).append((topic, message))
+    for name, places in received.items():
+        topics = " and ".join(f"`{topic.address}`" for topic, _ in places)
+        message = places[0][1]
+        text = f"Handle `{name}`, received on {topics}."
+        foreign = any(topic.foreign_producers for topic, _ in places)
+        yield HandlerView(
+            name=plan.handlers[name],
+            model=plan.classes[message],
+            context="ForeignContext" if foreign else "Context",
+            documentation=f"{text}\n\n{message.description}" if message.description else text,
+        )
