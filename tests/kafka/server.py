@@ -1,0 +1,200 @@
+"""A real Apache Kafka on this machine: one process, broker and controller, for tests to break."""
+
+import hashlib
+import random
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
+
+ROOT = Path(__file__).parents[2]
+POM = Path(__file__).with_name("pom.xml")
+PATIENCE_S = 60.0
+
+PROPERTIES = """
+process.roles=broker,controller
+node.id=1
+controller.quorum.bootstrap.servers=127.0.0.1:{controller_port}
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
+controller.listener.names=CONTROLLER
+log.dirs={folder}/data
+auto.create.topics.enable=false
+offsets.topic.num.partitions=1
+offsets.topic.replication.factor=1
+transaction.state.log.num.partitions=1
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+share.coordinator.state.topic.num.partitions=1
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+broker.heartbeat.interval.ms=500
+broker.session.timeout.ms=3000
+group.initial.rebalance.delay.ms=0
+group.min.session.timeout.ms=1000
+"""
+
+
+class KafkaUnavailable(Exception):  # noqa: N818  # a state of the machine, not of a program
+    """This machine cannot run Kafka; the text says what is missing."""
+
+
+def libraries() -> Path:
+    """The folder with Kafka's jars, fetched with Maven the first time.
+
+    Raises:
+        KafkaUnavailable: there is no Java 17, no Maven, or Maven cannot get the jars.
+    """
+    if shutil.which("java") is None:
+        raise KafkaUnavailable("Apache Kafka needs Java 17 or newer: there is no `java`")
+    said = subprocess.run(["java", "-version"], capture_output=True, text=True, check=False).stderr
+    version = re.search(r'version "(\d+)', said)
+    if version is None or int(version[1]) < 17:
+        raise KafkaUnavailable(f"Apache Kafka needs Java 17 or newer, and this is: {said}")
+    # Named by its content, and there only when it is complete: no other stamp is needed.
+    folder = ROOT / ".cache/kafka" / hashlib.sha256(POM.read_bytes()).hexdigest()[:16]
+    if not folder.exists():
+        _fetch(folder)
+    return folder
+
+
+def _fetch(folder: Path) -> None:
+    if shutil.which("mvn") is None:
+        raise KafkaUnavailable("Maven fetches Apache Kafka: there is no `mvn`")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    sys.stderr.write(f"\nMaven fetches Apache Kafka into {folder.parent}, 45 MB, once ...\n")
+    with tempfile.TemporaryDirectory(dir=folder.parent) as unfinished:
+        maven = subprocess.run(
+            [
+                *("mvn", "--batch-mode", "--quiet", "--no-transfer-progress", "--file", POM),
+                "dependency:copy-dependencies",
+                f"-DoutputDirectory={unfinished}/libraries",
+            ],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        if maven.returncode:
+            raise KafkaUnavailable(f"Maven cannot fetch Apache Kafka: {maven.stdout.strip()}")
+        Path(unfinished, "libraries").rename(folder)
+
+
+class KafkaServer:
+    """Apache Kafka on two ports of the loopback interface, which it keeps through restarts.
+
+    Everything it writes, its log included, is in `folder`. Topics are never created by accident.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._classpath = f"{libraries()}/*"
+        self._configuration = folder / "server.properties"
+        self._log = folder / "server.log"
+        self._process: subprocess.Popen[bytes] | None = None
+        port, controller_port = _free_ports(2)
+        self.bootstrap_servers = f"127.0.0.1:{port}"
+        self._configuration.write_text(
+            PROPERTIES.format(port=port, controller_port=controller_port, folder=folder)
+        )
+        formatting = ("format", "--standalone", "--cluster-id", "axion-tests-axion-tests")
+        self._java("kafka.tools.StorageTool", *formatting, "--config", self._configuration).wait()
+
+    def start(self) -> None:
+        """Start, and wait until it answers."""
+        self._process = self._java("kafka.Kafka", self._configuration)
+        deadline = time.monotonic() + PATIENCE_S
+        while not self._answers():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                self.kill()
+                raise RuntimeError(f"Kafka did not start:\n{self._log.read_text()}")
+            time.sleep(0.1)
+
+    def stop(self) -> None:
+        """End in order: what is written is on disk, clients are told."""
+        if self._process is not None:
+            self.thaw()
+            self._process.terminate()
+            self._process.wait(PATIENCE_S)
+
+    def kill(self) -> None:
+        """End at once, as a machine that loses its power."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    def restart(self) -> None:
+        """Stop, and start with the same data on the same ports."""
+        self.stop()
+        self.start()
+
+    def freeze(self) -> None:
+        """Stand still with every connection open, as a machine that hangs."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Go on after `freeze`."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGCONT)
+
+    def create_topic(
+        self, name: str, partitions: int = 1, config: Mapping[str, str] | None = None
+    ) -> str:
+        """Create a topic, wait until it is there, and return its name."""
+        admin = self._admin()
+        topic = NewTopic(name, partitions, replication_factor=1, config=dict(config or {}))
+        admin.create_topics([topic])[name].result(PATIENCE_S)
+        # The controller has it; a moment later the broker knows of it too.
+        deadline = time.monotonic() + PATIENCE_S
+        while len(admin.list_topics(name, timeout=PATIENCE_S).topics[name].partitions) < partitions:
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"topic {name} was created and does not appear")
+            time.sleep(0.01)
+        return name
+
+    def _answers(self) -> bool:
+        try:
+            return bool(self._admin().list_topics(timeout=1).brokers)
+        except KafkaException:
+            return False
+
+    def _admin(self) -> AdminClient:
+        return AdminClient({"bootstrap.servers": self.bootstrap_servers, "log_level": 0})
+
+    def _java(self, main: str, *arguments: str | Path) -> subprocess.Popen[bytes]:
+        # A small heap and the quick compiler: the server is up in seconds and lives for minutes.
+        options = ["-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
+        options += ["-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp", self._classpath]
+        with self._log.open("ab") as log:
+            return subprocess.Popen(
+                ["java", *options, main, *map(str, arguments)],
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+
+
+def _free_ports(count: int) -> list[int]:
+    """Ports that nothing listens on, below those that systems give to outgoing connections.
+
+    Of those one could be taken while the server is down.
+    """
+    found: list[int] = []
+    for port in random.sample(range(20_000, 32_000), 100):
+        try:
+            socket.create_server(("127.0.0.1", port)).close()
+        except OSError:
+            continue
+        found.append(port)
+        if len(found) == count:
+            return found
+    raise RuntimeError("there are no free ports between 20000 and 32000")
