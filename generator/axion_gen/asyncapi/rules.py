@@ -54,7 +54,7 @@ RULES: Final = {
     "unsupported-content-type": Rule("A message that is not JSON on the wire.", not_yet=True),
     "unsupported-schema": Rule("A schema no Python type was found for.", not_yet=True),
     # Kafka and the messaging standard
-    "topic-address": Rule("An address that Kafka takes for no topic."),
+    "topic-address": Rule("An address that Kafka takes for no topic.", not_yet=True),
     "topic-duplicate": Rule("Two channels with the same address."),
     "channel-unused": Rule("A channel that no operation uses.", Severity.WARNING),
     "key-expression": Rule("`x-axion-key` names no property of the payload."),

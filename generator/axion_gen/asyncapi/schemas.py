@@ -152,7 +152,8 @@ class Schemas:
         elif choices is not None:
             values = [self._fitting(item, types, "`enum`").value for item in choices.items]
             if all(_is_literal(value) for value in values):
-                definition["enum"] = list(dict.fromkeys(values))
+                # `1` and `true` are equal in Python.
+                definition["enum"] = list({(type(v), v): v for v in values}.values())
         constant = node.get("const")
         if constant is not None and _is_literal(self._fitting(constant, types, "`const`").value):
             definition["const"] = constant.value
@@ -203,14 +204,14 @@ class Schemas:
             low, high = node.get(lower), node.get(upper)
             if low is None or high is None:
                 continue
-            if isinstance(low.value, int | float) and isinstance(high.value, int | float):
-                if low.value > high.value:
-                    self.diagnostics.add(
-                        "schema-contradiction",
-                        f"`{lower}` {low.value} is above `{upper}` {high.value}",
-                        node.key_location(lower),
-                        "nothing is both: correct one of them",
-                    )
+            numbers = isinstance(low.value, int | float) and isinstance(high.value, int | float)
+            if numbers and low.value > high.value:  # type: ignore[operator]  # they are numbers
+                self.diagnostics.add(
+                    "schema-contradiction",
+                    f"`{lower}` {_value(low)} is above `{upper}` {_value(high)}",
+                    node.key_location(lower),
+                    "nothing is both: correct one of them",
+                )
 
     def _pattern(self, node: Node) -> Definition:
         pattern = self._structure.text(node, "pattern")

@@ -7,7 +7,6 @@ knows beforehand what that would be.
 
 import json
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -69,6 +68,8 @@ class _Open:
             self._merge(node)
             self.key = None
         else:
+            if node.value is None and plain:  # nothing at all is written; the key is
+                node = Node(None, self.keys[self.key])
             self.entries[self.key] = node
             self.key = None
 
@@ -118,8 +119,10 @@ def read_yaml(source: Source) -> Node:
         ReadError: it is not, has a key twice, or is nested or unfolds beyond the limits.
     """
     start = Location(source, 1, 1)
+    composer = _Composer(source)
     try:
-        root = _compose(source, YAML(typ="safe", pure=True).parse(source.text))
+        for event in YAML(typ="safe", pure=True).parse(source.text):
+            composer.take(event)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = Location(source, mark.line + 1, mark.column + 1) if mark else start
@@ -128,54 +131,64 @@ def read_yaml(source: Source) -> Node:
     except YAMLError as error:
         problem = " ".join(str(error).split())
         raise ReadError("syntax", problem, start, "correct the YAML") from error
-    return root or Node(None, start)
+    return composer.root or Node(None, start)
 
 
-def _compose(source: Source, events: Iterator[Any]) -> Node | None:
-    root: Node | None = None
-    open_: list[_Open] = []
-    anchors: dict[str, Node] = {}
-    documents = 0
-    for event in events:
-        place = Location(source, event.start_mark.line + 1, event.start_mark.column + 1)
-        if isinstance(event, MappingStartEvent | SequenceStartEvent):
-            if len(open_) == MAX_DEPTH:
-                raise ReadError(
-                    "too-complex",
-                    f"the document is nested more than {MAX_DEPTH} deep",
-                    place,
-                    "name the inner parts under `components` and refer to them",
-                )
-            open_.append(_Open(place, event.anchor, isinstance(event, MappingStartEvent)))
-            continue
-        plain = False
-        if isinstance(event, ScalarEvent):
-            node, anchor = Node(_scalar(event, place), place), event.anchor
-            plain = event.style in (None, "")
-        elif isinstance(event, AliasEvent):
-            if event.anchor not in anchors:
-                raise ReadError(
-                    "syntax",
-                    f"the alias *{event.anchor} has no anchor before it",
-                    place,
-                    f"set the anchor &{event.anchor} at what it stands for",
-                )
-            node, anchor = anchors[event.anchor], None
-        elif isinstance(event, MappingEndEvent | SequenceEndEvent):
-            closed = open_.pop()
-            node, anchor = closed.close(), closed.anchor
-        else:
-            documents += isinstance(event, DocumentStartEvent)
-            if documents > 1:
-                raise ReadError("syntax", "a second document", place, "keep one in a file")
-            continue
+class _Composer:
+    """Makes nodes of events; holds the collections that are open, and the anchors so far."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.root: Node | None = None
+        self.open: list[_Open] = []
+        self.anchors: dict[str, Node] = {}
+        self.documents = 0
+
+    def take(self, event: Any) -> None:  # the parser has no type hints
+        place = Location(self.source, event.start_mark.line + 1, event.start_mark.column + 1)
+        match event:
+            case MappingStartEvent() | SequenceStartEvent():
+                self._start(event, place)
+            case MappingEndEvent() | SequenceEndEvent():
+                closed = self.open.pop()
+                self._add(closed.close(), closed.anchor)
+            case ScalarEvent():
+                plain = event.style in (None, "")
+                self._add(Node(_scalar(event, place), place), event.anchor, plain=plain)
+            case AliasEvent():
+                self._add(self._aliased(event.anchor, place), None)
+            case DocumentStartEvent():
+                self.documents += 1
+                if self.documents > 1:
+                    raise ReadError("syntax", "a second document", place, "keep one in a file")
+
+    def _start(self, event: Any, place: Location) -> None:
+        if len(self.open) == MAX_DEPTH:
+            raise ReadError(
+                "too-complex",
+                f"the document is nested more than {MAX_DEPTH} deep",
+                place,
+                "name the inner parts under `components` and refer to them",
+            )
+        self.open.append(_Open(place, event.anchor, isinstance(event, MappingStartEvent)))
+
+    def _aliased(self, anchor: str, place: Location) -> Node:
+        if anchor not in self.anchors:
+            raise ReadError(
+                "syntax",
+                f"the alias *{anchor} has no anchor before it",
+                place,
+                f"set the anchor &{anchor} at what it stands for",
+            )
+        return self.anchors[anchor]
+
+    def _add(self, node: Node, anchor: str | None, *, plain: bool = False) -> None:
         if anchor is not None:
-            anchors[anchor] = node
-        if open_:
-            open_[-1].add(node, plain=plain)
+            self.anchors[anchor] = node
+        if self.open:
+            self.open[-1].add(node, plain=plain)
         else:
-            root = node
-    return root
+            self.root = node
 
 
 def _scalar(event: ScalarEvent, place: Location) -> Scalar:
