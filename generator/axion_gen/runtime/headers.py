@@ -48,6 +48,7 @@ class Record(Protocol):
     @property
     def timestamp(self) -> int:
         """When the record was made, in Unix milliseconds."""
+        ...
 
     @property
     def key(self) -> bytes | None: ...  # noqa: D102

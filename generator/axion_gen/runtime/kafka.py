@@ -18,6 +18,8 @@ from aiokafka import (  # type: ignore[import-untyped]  # ships no types
 from aiokafka.client import AIOKafkaClient  # type: ignore[import-untyped]  # ships no types
 from aiokafka.errors import KafkaError  # type: ignore[import-untyped]  # ships no types
 
+# aiokafka declares its listener's methods as plain functions, and awaits what they return.
+# pyright: reportIncompatibleMethodOverride=false
 from .errors import EmitError, StartError
 from .headers import RawHeaders, Record
 from .settings import KafkaSettings
