@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import copier
 import httpx
 from aiokafka import (  # type: ignore[import-untyped]  # ships no types
     AIOKafkaConsumer,
@@ -57,11 +56,12 @@ def main() -> int:
             servers = f"127.0.0.1:{broker_port}"
             environment = {
                 "KAFKA_BOOTSTRAP_SERVERS": servers,
-                "PORT": str(http_port),
+                "HTTP_PORT": str(http_port),
                 "DATABASE_URL": f"sqlite+aiosqlite:///{folder / 'demo.db'}",
             }
             run = (str(python_of(service)), "-m")
-            broker = (*run, f"{SERVICE}.bus", "broker", "--port", str(broker_port))
+            listen = (f"--port={broker_port}", f"--service={SERVICE}")
+            broker = (*run, f"{SERVICE}.bus", "broker", *listen)
             processes.enter_context(process("broker", broker, service, environment))
             step("Start the embedded broker", lambda: listening(broker_port))
             processes.enter_context(process("service", (*run, SERVICE), service, environment))
@@ -74,8 +74,8 @@ def main() -> int:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     console.print(f"\nAll of it happened, in {time.monotonic() - began:.0f} s. Your own:\n")
-    console.print(f"  {Path(sys.executable).parent}/copier copy --trust {REPOSITORY} my-service")
-    console.print("  cd my-service && make run\n")
+    console.print(f"  {Path(sys.executable).parent}/copier copy --trust {REPOSITORY} ../my-service")
+    console.print("  cd ../my-service && make run\n")
     return 0
 
 
@@ -97,16 +97,10 @@ def say(title: str, seen: str) -> None:
 
 
 def copy(service: Path) -> str:
-    """Copy the blueprint as `copier copy --trust` does; its task generates the bus."""
-    copier.run_copy(
-        str(REPOSITORY),
-        service,
-        data={"blueprint": "crud-service", "service_name": SERVICE},
-        vcs_ref="HEAD",
-        defaults=True,
-        unsafe=True,
-        quiet=True,
-    )
+    """Copy the blueprint as a user does; its task generates the bus."""
+    copier = (sys.executable, "-m", "copier", "copy", "--trust", "--defaults", "--vcs-ref=HEAD")
+    answers = ("--data=blueprint=crud-service", f"--data=service_name={SERVICE}")
+    call((*copier, *answers, str(REPOSITORY), str(service)), service.parent)
     files = [path for path in service.rglob("*") if path.is_file()]
     own = [path for path in files if "bus" not in path.relative_to(service).parts]
     return f"{len(own)} files of the service, {len(files) - len(own)} generated from asyncapi.yaml"
@@ -120,9 +114,10 @@ def python_of(service: Path) -> Path:
 def install(service: Path) -> str:
     """Install the service into an environment of its own, with the broker it is tried on."""
     call((sys.executable, "-m", "venv", ".venv"), service)
-    pip = (str(python_of(service)), "-m", "pip", "--disable-pip-version-check", "--quiet")
-    call((*pip, "install", "--editable", ".", "confluent-kafka"), service)
-    return f"{len(call((*pip, 'list', '--format=freeze'), service).splitlines())} packages"
+    pip = (str(python_of(service)), "-m", "pip", "--disable-pip-version-check")
+    call((*pip, "install", "--quiet", "--editable", ".", "confluent-kafka"), service)
+    packages = call((*pip, "list", "--format=freeze"), service).splitlines()
+    return f"{len(packages)} packages in its own .venv"
 
 
 def call(command: Sequence[str], folder: Path) -> str:
