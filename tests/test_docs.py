@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from axion_gen.asyncapi.rules import RULES
 from axion_gen.runtime import KafkaSettings
 
 ROOT = Path(__file__).parent.parent
@@ -25,3 +26,15 @@ def test_links_lead_somewhere() -> None:
     for page in pages:
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_every_rule_of_the_generator_is_documented() -> None:
+    rules = re.findall(
+        r"^\| `([a-z-]+)` \| (.*) \| (.*) \|$",
+        (ROOT / "docs" / "generator.md").read_text(),
+        re.MULTILINE,
+    )
+    assert rules == [
+        (name, f"{rule.severity}{', *not yet*' if rule.not_yet else ''}", rule.summary)
+        for name, rule in RULES.items()
+    ]
