@@ -1,6 +1,7 @@
 """A real Apache Kafka on this machine: one process, broker and controller, for tests to break."""
 
 import hashlib
+import logging
 import random
 import re
 import shutil
@@ -13,13 +14,20 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from confluent_kafka import KafkaException
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 ROOT = Path(__file__).parents[2]
 POM = Path(__file__).with_name("pom.xml")
 PATIENCE_S = 60.0
+
+NO_GROUP_YET = {
+    KafkaError.GROUP_ID_NOT_FOUND,
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.NOT_COORDINATOR,
+}
 
 PROPERTIES = """
 process.roles=broker,controller
@@ -103,6 +111,10 @@ class KafkaServer:
         self._process: subprocess.Popen[bytes] | None = None
         port, controller_port = _free_ports(2)
         self.bootstrap_servers = f"127.0.0.1:{port}"
+        self._admin = AdminClient(
+            {"bootstrap.servers": self.bootstrap_servers, "reconnect.backoff.max.ms": 100},
+            logger=logging.getLogger(__name__),  # it would write to stderr
+        )
         self._configuration.write_text(
             PROPERTIES.format(port=port, controller_port=controller_port, folder=folder)
         )
@@ -151,25 +163,55 @@ class KafkaServer:
         self, name: str, partitions: int = 1, config: Mapping[str, str] | None = None
     ) -> str:
         """Create a topic, wait until it is there, and return its name."""
-        admin = self._admin()
         topic = NewTopic(name, partitions, replication_factor=1, config=dict(config or {}))
-        admin.create_topics([topic])[name].result(PATIENCE_S)
+        self._admin.create_topics([topic])[name].result(PATIENCE_S)
         # The controller has it; a moment later the broker knows of it too.
         deadline = time.monotonic() + PATIENCE_S
-        while len(admin.list_topics(name, timeout=PATIENCE_S).topics[name].partitions) < partitions:
+        while self._partitions(name) < partitions:
             if time.monotonic() > deadline:
                 raise RuntimeError(f"topic {name} was created and does not appear")
             time.sleep(0.01)
         return name
 
+    def shares(self, group: str) -> list[set[tuple[str, int]]]:
+        """The partitions that each member of a consumer group has, as (topic, number).
+
+        None while the group does not exist, or while its coordinator is not ready to tell.
+        """
+        future = self._admin.describe_consumer_groups([group])[group]
+        try:
+            members = future.result(PATIENCE_S).members
+        except KafkaException as error:
+            if error.args[0].code() in NO_GROUP_YET:
+                return []
+            raise
+        return [
+            {(part.topic, part.partition) for part in member.assignment.topic_partitions}
+            for member in members
+        ]
+
+    def lag(self, group: str, topic: str) -> int:
+        """How many records of a topic lie behind what a consumer group has committed."""
+        consumer = Consumer({"bootstrap.servers": self.bootstrap_servers, "group.id": group})
+        try:
+            numbers = consumer.list_topics(topic, timeout=PATIENCE_S).topics[topic].partitions
+            partitions = [TopicPartition(topic, number) for number in numbers]
+            lag = 0
+            for committed in consumer.committed(partitions, timeout=PATIENCE_S):
+                start, end = consumer.get_watermark_offsets(committed, timeout=PATIENCE_S)
+                lag += end - (start if committed.offset < 0 else committed.offset)
+            return lag
+        finally:
+            consumer.close()
+
+    def _partitions(self, topic: str) -> int:
+        return len(self._admin.list_topics(topic, timeout=PATIENCE_S).topics[topic].partitions)
+
     def _answers(self) -> bool:
         try:
-            return bool(self._admin().list_topics(timeout=1).brokers)
+            return bool(self._admin.list_topics(timeout=1).brokers)
         except KafkaException:
             return False
-
-    def _admin(self) -> AdminClient:
-        return AdminClient({"bootstrap.servers": self.bootstrap_servers, "log_level": 0})
 
     def _java(self, main: str, *arguments: str | Path) -> subprocess.Popen[bytes]:
         # A small heap and the quick compiler: the server is up in seconds and lives for minutes.
