@@ -1,0 +1,2 @@
+        create {{ resource }}.commands 3
+        create {{ resource }}.events 3
