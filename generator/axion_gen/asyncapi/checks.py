@@ -97,8 +97,7 @@ def _check_key(contract: Contract, message: Message, diagnostics: Diagnostics) -
             last = depth == len(path) - 1
             diagnostics.add(
                 "key-optional" if last else "key-expression",
-                f"{shown('/'.join(path[: depth + 1]))} may be absent: the record then has no key and"
-                " no order",
+                f"{shown('/'.join(path[: depth + 1]))} may be absent, and then a record has no key",
                 location,
                 "add it to the payload's `required`",
             )

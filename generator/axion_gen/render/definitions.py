@@ -67,7 +67,10 @@ class Bundle:
         return result
 
     def _part(self, definition: Definition, name: str) -> Definition:
-        if "properties" not in definition:
+        all_of = definition.get("allOf")
+        if isinstance(all_of, list) and len(all_of) == 1 and definition.keys() <= _ONE_OF_ALL:
+            return self._part(all_of[0], name)  # the idiom that puts a description on a `$ref`
+        if not definition.keys() & {"properties", "allOf"}:
             return self._inner(definition, name)
         name = _free(name, self._taken)
         self.definitions[name] = {}
@@ -89,6 +92,7 @@ def said_of(message: Message) -> str:
     return prose(message.description or f"The message `{message.name}`.")
 
 
+_ONE_OF_ALL = {"allOf", "description"}
 _SHAPES = {"properties", "additionalProperties", "allOf", "anyOf", "oneOf", "$ref"}
 
 

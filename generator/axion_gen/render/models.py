@@ -7,6 +7,7 @@ in it but types.
 """
 
 import ast
+import re
 import warnings
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
@@ -22,6 +23,10 @@ _MODULES: Final = frozenset(
     {"__future__", "axion", "datetime", "pydantic", "typing", "typing_extensions", "uuid"}
 )
 _CALLS: Final = frozenset({"ConfigDict", "Field", "Field_aliased", "TypeAliasType"})
+
+
+_ALIAS_ARGUMENTS: Final = 2
+"""Of `TypeAliasType`: the name, and what it stands for."""
 
 
 class ModelsError(Exception):
@@ -181,6 +186,7 @@ def _read(source: str, definitions: Collection[str]) -> Models:
     own: dict[str, dict[str, Property]] = {}
     tree = ast.parse(source)
     names = {statement.name for statement in tree.body if isinstance(statement, ast.ClassDef)}
+    needed = set(definitions) | set(_mentioned(tree))
     for statement in tree.body:
         _check(statement)
         text = "\n".join(lines[statement.lineno - 1 : statement.end_lineno])
@@ -190,7 +196,7 @@ def _read(source: str, definitions: Collection[str]) -> Models:
             case ast.ImportFrom() | ast.Import():
                 models.imports.append(text)
                 continue
-            case ast.Assign(targets=[ast.Name(id=name)]) if name not in definitions:
+            case ast.Assign(targets=[ast.Name(id=name)]) if name not in needed:
                 continue  # the root of the definitions, which is nothing by itself
             case ast.Expr(value=ast.Constant()):
                 models.body[-1] += f"\n{text}"  # what the alias before it means
@@ -203,6 +209,16 @@ def _read(source: str, definitions: Collection[str]) -> Models:
     for name in own:
         models.classes[name] = _inherited(name, bases, own)
     return models
+
+
+def _mentioned(tree: ast.Module) -> Iterator[str]:
+    """The names that are used, in annotations that are text too."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+            yield node.id
+        elif isinstance(node, ast.Call) and len(node.args) == _ALIAS_ARGUMENTS:
+            texts = (n.value for n in ast.walk(node.args[1]) if isinstance(n, ast.Constant))
+            yield from (word for text in texts for word in re.findall(r"\w+", str(text)))
 
 
 def _inherited(

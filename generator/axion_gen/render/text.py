@@ -29,9 +29,10 @@ def docstring(text: str, *, indent: int = 0) -> str:
     lines = [
         line if len(line) <= width else _wrapped(line, width) for line in prose(text).split("\n")
     ]
-    safe = "\n".join(lines).replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
+    safe = "\n".join(lines).replace("\\", "\\\\")
     if safe.endswith('"'):
         safe = f'{safe[:-1]}\\"'
+    safe = safe.replace('"""', '\\"\\"\\"')
     if "\n" in safe or len(safe) + 3 > width:
         safe += "\n"
     return textwrap.indent(f'"""{safe}"""', " " * indent).lstrip(" ")
