@@ -85,7 +85,8 @@ def running(clone: Path) -> Iterator[Path]:
                 time.sleep(0.1)
             yield service
         finally:
-            os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C does
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C does
             try:
                 process.wait(PATIENCE_S)
             except subprocess.TimeoutExpired:
