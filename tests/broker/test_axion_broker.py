@@ -78,6 +78,50 @@ async def test_clients_find_topics_and_records_by_the_fixed_port() -> None:
             await producer.stop()
 
 
+DOCUMENT = """\
+asyncapi: 3.0.0
+info: {title: Kitchen, version: 1.0.0}
+channels:
+  cups:
+    address: kitchen.cups
+    bindings: {kafka: {partitions: 4}}
+    messages: {cup: {payload: {type: object}}}
+operations:
+  take: {action: receive, channel: {$ref: "#/channels/cups"}}
+"""
+
+
+def test_a_document_and_a_service_name_give_their_topics(tmp_path: Path) -> None:
+    document = tmp_path / "asyncapi.yaml"
+    document.write_text(DOCUMENT)
+    arguments = [str(document), "--service", "kitchen", "--topic", "plates:2", "--port", "0"]
+    with axion_broker(*arguments, "--format", "json") as process:
+        assert announcement(process)["topics"] == {
+            "kitchen.cups": 4,
+            "kitchen-dlq": 1,
+            "kitchen-replay": 1,
+            "plates": 2,
+        }
+
+
+def test_a_wrong_document_is_reported_by_file_and_line(tmp_path: Path) -> None:
+    document = tmp_path / "asyncapi.yaml"
+    document.write_text(DOCUMENT.replace("#/channels/cups", "#/channels/cup"))
+    with axion_broker(str(document), "--port", "0") as process:
+        code, stdout, stderr = ended(process)
+    assert (code, stdout) == (2, "")
+    assert f"{document}:9:" in stderr
+    assert "Traceback" not in stderr
+
+
+def test_a_missing_document_is_named(tmp_path: Path) -> None:
+    with axion_broker(str(tmp_path / "no.yaml"), "--port", "0") as process:
+        code, stdout, stderr = ended(process)
+    assert (code, stdout) == (2, "")
+    assert "no.yaml" in stderr
+    assert "Traceback" not in stderr
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it_with_0_and_frees_the_port(number: signal.Signals) -> None:
     port = free_port()

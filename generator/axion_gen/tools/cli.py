@@ -2,23 +2,19 @@
 
 import json
 import re
-from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 from rich.console import Console
 
+from ..asyncapi import Diagnostics, read_contract
+from ..report import Format, Result, report
+from ..runtime.contract import dead_letter_topic, replay_topic
 from ..runtime.errors import BusError
 from ..runtime.testing.serve import serve
 
 app: Final = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-
-
-class Format(StrEnum):
-    """How a command answers."""
-
-    TEXT = "text"
-    JSON = "json"
 
 
 @app.callback()
@@ -28,9 +24,17 @@ def axion() -> None:
 
 @app.command()
 def broker(
+    spec: Annotated[
+        Path | None,
+        typer.Argument(help="An AsyncAPI document: its topics are created.", metavar="SPEC"),
+    ] = None,
     topic: Annotated[
         list[str] | None,
         typer.Option(help="A topic to create; repeat for more.", metavar="NAME[:PARTITIONS]"),
+    ] = None,
+    service: Annotated[
+        str | None,
+        typer.Option(help="A service's name: its dead letter and replay topics are created."),
     ] = None,
     port: Annotated[
         int,
@@ -41,8 +45,21 @@ def broker(
         Format, typer.Option("--format", help="`json` prints one line for programs.")
     ] = Format.TEXT,
 ) -> None:
-    """Run an embedded Kafka broker in the foreground, until Ctrl-C. Nothing is kept."""
-    topics = _topics(topic or [])
+    """Run an embedded Kafka broker in the foreground, until Ctrl-C. Nothing is kept.
+
+    Exit codes: 0 it was stopped; 1 it cannot run; 2 the document or an argument is wrong.
+    """
+    topics = {}
+    if spec is not None:
+        found = Diagnostics()
+        contract = read_contract(spec, found)
+        if contract is None:
+            report(output, Result.FAILED, None, found=found)
+            raise typer.Exit(2)
+        topics = {channel.address: channel.partitions for channel in contract.topics}
+    if service is not None:
+        topics |= {dead_letter_topic(service): 1, replay_topic(service): 1}
+    topics |= _topics(topic or [])
 
     def announce(bootstrap_servers: str) -> None:
         if output is Format.JSON:
