@@ -1,0 +1,23 @@
+from pathlib import Path
+
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--update-golden",
+        action="store_true",
+        help="write what is generated now over tests/generator/golden, to be reviewed in the diff",
+    )
+    parser.addoption(
+        "--corpus",
+        type=Path,
+        metavar="PATH",
+        help="run axion-gen over the documents in PATH/valid and PATH/invalid",
+    )
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    if collection_path.name == "test_corpus.py" and config.getoption("--corpus") is None:
+        return True
+    return None

@@ -1,0 +1,110 @@
+"""Documents to packages, for the tests: in this process, or by the command."""
+
+import importlib
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from textwrap import dedent
+from types import ModuleType
+
+import pytest
+
+from axion_gen.asyncapi import Contract, Diagnostics, read_contract
+from axion_gen.asyncapi.diagnostics import Diagnostic
+from axion_gen.render import render
+
+CONTRACTS = Path(__file__).parent / "contracts"
+ITEMS = CONTRACTS / "items.yaml"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the command said."""
+
+    code: int
+    out: str
+    err: str
+
+
+def axion_gen(*arguments: str | Path, cwd: Path | None = None) -> Answer:
+    """Run the command as its users do; it never shows a traceback."""
+    done = subprocess.run(
+        [sys.executable, "-m", "axion_gen", *map(str, arguments)],
+        cwd=cwd,
+        capture_output=True,
+        encoding="utf-8",
+        env={**os.environ, "PYTHONUTF8": "1"},
+        timeout=60,
+        check=False,
+    )
+    assert "Traceback" not in done.stderr, done.stderr
+    return Answer(done.returncode, done.stdout, done.stderr)
+
+
+def found_in(folder: Path, text: str, name: str = "asyncapi.yaml") -> list[Diagnostic]:
+    """Everything that is said about a document, reading and rendering it."""
+    diagnostics = Diagnostics()
+    document = folder / name
+    document.write_text(dedent(text).lstrip("\n"), encoding="utf-8")
+    contract = read_contract(document, diagnostics)
+    if contract is not None:
+        render(contract, folder / "bus", diagnostics)
+    return list(diagnostics)
+
+
+def contract_of(folder: Path, text: str) -> Contract:
+    """The contract of a document in which nothing is wrong, not even a little."""
+    diagnostics = Diagnostics()
+    document = folder / "asyncapi.yaml"
+    document.write_text(dedent(text).lstrip("\n"), encoding="utf-8")
+    contract = read_contract(document, diagnostics)
+    assert contract is not None, list(diagnostics)
+    assert not list(diagnostics)
+    return contract
+
+
+def rendered(document: Path) -> dict[str, str]:
+    """The package of a document, but for the runtime in it."""
+    diagnostics = Diagnostics()
+    contract = read_contract(document, diagnostics)
+    assert contract is not None, list(diagnostics)
+    files = render(contract, document.parent / "bus", diagnostics)
+    assert files is not None, list(diagnostics)
+    return {name: text for name, text in files.items() if not name.startswith("runtime/")}
+
+
+def package(folder: Path, document: Path, name: str) -> Path:
+    """Generate the package `<name>.bus` below a folder, which then goes on `sys.path`."""
+    (folder / name).mkdir()
+    (folder / name / "__init__.py").touch()
+    answer = axion_gen(document, "--output", folder / name / "bus")
+    assert answer.code == 0, answer.err
+    return folder / name / "bus"
+
+
+def imported(monkeypatch: pytest.MonkeyPatch, folder: Path, module: str) -> ModuleType:
+    """Import a module of a package below a folder."""
+    monkeypatch.syspath_prepend(str(folder))
+    return importlib.import_module(module)
+
+
+def small(channel: str = "", message: str = "", payload: str = "{type: object}") -> str:
+    """A document with one message, received on one topic; parts are in YAML's flow style."""
+    return f"""\
+asyncapi: 3.0.0
+info: {{title: Small, version: 1.0.0}}
+channels:
+  things:
+    address: things
+    {channel}
+    messages:
+      thing.made:
+        {message}
+        payload: {payload}
+operations:
+  take:
+    action: receive
+    channel: {{$ref: '#/channels/things'}}
+"""
