@@ -54,13 +54,16 @@ def generate(
     written, and what was there is as it was.
     """
     found = Diagnostics()
-    folder: Path | None = None
+    folder = output
     try:
         contract = read_contract(spec, found)
+        if contract is None:
+            report(format_, Result.FAILED, output, found=found)
+            raise typer.Exit(FAILED)
         folder = output or configured_output(spec)
-        if contract is not None and not check:
+        if not check:
             refuse_foreign(folder)
-        files = render(contract, folder.resolve(), found) if contract is not None else None
+        files = render(contract, folder.resolve(), found)
         if files is None:
             report(format_, Result.FAILED, folder, found=found)
             raise typer.Exit(FAILED)

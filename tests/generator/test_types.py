@@ -9,7 +9,7 @@ import pytest
 
 from .generating import ITEMS, package
 
-USER = '''\
+USER = """\
 from typing import final
 from uuid import UUID
 
@@ -40,9 +40,9 @@ async def serve(client: Client, id: UUID) -> str:
     return await client.emit(
         "item.commands", ItemDelete(id=id), key=id, metadata=Metadata(user_id="u", project_id=id)
     )
-'''
+"""
 
-WRONG = '''\
+WRONG = """\
 from typing import final
 from uuid import UUID
 
@@ -64,7 +64,7 @@ async def use(client: Client, id: UUID) -> None:
     await client.emit("item.commands", ItemDelete(id=id), key=3)  # no type for a key
     ItemRejected(id=id, reason="because")  # not among the reasons
     ItemDelete()  # no id
-'''
+"""
 WRONG_LINES = {n for n, line in enumerate(WRONG.splitlines(), 1) if "  # " in line}
 
 

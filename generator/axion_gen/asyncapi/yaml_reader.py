@@ -50,14 +50,14 @@ class _Open:
     key: str | None = None
     size: int = 1
 
-    def add(self, node: Node, *, plain: bool) -> None:
-        """Take the next node: an item, a key, or the value of the last key."""
+    def add(self, node: Node, place: Location, *, plain: bool) -> None:
+        """Take the next node, at its place: an item, a key, or the value of the last key."""
         self.size += node.size
         if self.size > MAX_SIZE:
             raise ReadError(
                 "too-complex",
                 f"the document unfolds to more than {MAX_SIZE:,} values",
-                node.location,
+                place,
                 "aliases (`*name`) of aliases multiply: write out what is meant, or use `$ref`",
             )
         if not self.is_mapping:
@@ -151,12 +151,12 @@ class _Composer:
                 self._start(event, place)
             case MappingEndEvent() | SequenceEndEvent():
                 closed = self.open.pop()
-                self._add(closed.close(), closed.anchor)
+                self._add(closed.close(), closed.anchor, closed.location)
             case ScalarEvent():
                 plain = event.style in (None, "")
-                self._add(Node(_scalar(event, place), place), event.anchor, plain=plain)
+                self._add(Node(_scalar(event, place), place), event.anchor, place, plain=plain)
             case AliasEvent():
-                self._add(self._aliased(event.anchor, place), None)
+                self._add(self._aliased(event.anchor, place), None, place)
             case DocumentStartEvent():
                 self.documents += 1
                 if self.documents > 1:
@@ -182,11 +182,11 @@ class _Composer:
             )
         return self.anchors[anchor]
 
-    def _add(self, node: Node, anchor: str | None, *, plain: bool = False) -> None:
+    def _add(self, node: Node, anchor: str | None, place: Location, *, plain: bool = False) -> None:
         if anchor is not None:
             self.anchors[anchor] = node
         if self.open:
-            self.open[-1].add(node, plain=plain)
+            self.open[-1].add(node, place, plain=plain)
         else:
             self.root = node
 
