@@ -2,5 +2,15 @@
 
 from .broker import DISCONNECT, ApiKey, EmbeddedBroker
 from .librdkafka import EmbeddedBrokerError
+from .memory import Dead, Delivered, Emitted, MemoryBus
 
-__all__ = ["DISCONNECT", "ApiKey", "EmbeddedBroker", "EmbeddedBrokerError"]
+__all__ = [
+    "DISCONNECT",
+    "ApiKey",
+    "Dead",
+    "Delivered",
+    "EmbeddedBroker",
+    "EmbeddedBrokerError",
+    "Emitted",
+    "MemoryBus",
+]
