@@ -29,8 +29,8 @@ AFTERWARDS = """
 axion-gen did not finish: the generated package is missing, or still the old one.
 After `copier copy` into a new folder: put right what it says above, and copy again.
 After `copier update` all the rest is done: put it right, then run `make generate` in the
-service, or, from a clone of the template,
-    python {script} {arguments}
+service; or there, with a clone of the template at hand,
+    python <clone>/{script} {arguments}
 """
 
 

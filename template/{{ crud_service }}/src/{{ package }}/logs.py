@@ -13,6 +13,7 @@ def configure_logs(settings: Settings) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(JsonFormatter() if settings.log_format == "json" else TextFormatter())
     logging.basicConfig(level=settings.log_level, handlers=[handler], force=True)
+    logging.getLogger("aiokafka").setLevel(logging.WARNING)  # it tells of every rebalance step
 
 
 class JsonFormatter(logging.Formatter):

@@ -1,0 +1,115 @@
+"""What `copier copy` makes of answers: refused in one clear line, or rendered without harm."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+from pytest_copie.plugin import Copie
+from ruamel.yaml import YAML
+
+from .conftest import copier, copy, in_service
+
+HOSTILE = {
+    "service_name": [
+        ("", "is no name for a service"),
+        ("My Service", "is no name for a service"),
+        ("-items", "is no name for a service"),
+        ("items-", "is no name for a service"),
+        ("../../items", "is no name for a service"),
+        ("items\nimport os", "is no name for a service"),
+        ("items'''", "is no name for a service"),
+        ("{{ 7 * 7 }}", "is no name for a service"),
+        ("ïtems", "is no name for a service"),
+        ("a" * 41, "use at most 40 characters"),
+        ("class", "choose another, such as class-service"),
+        ("calendar", "choose another, such as calendar-service"),
+        ("pydantic-settings", "choose another, such as pydantic-settings-service"),
+    ],
+    "resource": [
+        ("Item", "is no name for a resource"),
+        ("order--line", "is no name for a resource"),
+        ('x"; import os', "is no name for a resource"),
+        ("a" * 21, "use at most 20 characters"),
+        ("list", "choose another, such as my-list"),
+        ("operation", "choose another, such as my-operation"),
+        ("a", "choose another"),  # two of them are a keyword: as
+    ],
+    "description": [
+        ("", "write one line"),
+        ("two\nlines", "write one line of plain text"),
+        ("\x1b[31mred", "write one line of plain text"),
+        ("x" * 201, "use at most 200 characters"),
+    ],
+    "owner": [(" ", "write one line"), ("x" * 81, "use at most 80 characters")],
+    "blueprint": [("no-service", "choose crud-service"), ("../answers", "choose crud-service")],
+}
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "said"),
+    [(question, *case) for question, cases in HOSTILE.items() for case in cases],
+)
+def test_an_answer_that_does_not_fit_is_refused(
+    template: Path, tmp_path: Path, question: str, answer: str, said: str
+) -> None:
+    data = f"--data={question}={answer}"
+    done = copier("copy", "--quiet", data, template, tmp_path / "new", cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-2].startswith(f"{question}: ")
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_refusal_leaves_an_existing_folder_alone(template: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("mine")
+    done = copier("copy", "--data=resource=No", template, tmp_path, cwd=tmp_path)
+    assert done.returncode == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+
+
+def test_a_refusal_does_not_depend_on_tasks(template: Path, tmp_path: Path) -> None:
+    options = ("--skip-tasks", "--data=resource=No")
+    done = copier("copy", *options, template, tmp_path / "new", cwd=tmp_path)
+    assert done.returncode != 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_prompt_judges_alike(copie: Copie, template: Path) -> None:
+    result = copie.copy(extra_answers={"resource": "list"}, template_dir=template)
+    assert "choose another, such as my-list" in str(result.exception)
+
+
+def test_text_stays_text_wherever_it_is_rendered(template: Path, tmp_path: Path) -> None:
+    text = "\"quoted\" 'text' \\ \"\"\" ''' {{ 7 * 7 }} {% raw %} $(id) `id` # <b> | é"
+    service = copy(template, tmp_path / "new", {"description": text, "owner": text[:80]})
+    project = tomllib.loads((service / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    contract = YAML(typ="safe").load(service / "asyncapi.yaml")
+    assert project["description"] == text
+    assert contract["info"]["description"] == text
+    assert text in (service / "README.md").read_text(encoding="utf-8")
+    assert in_service(service, "python", "-m", "items.bus", "check").returncode == 0
+
+
+@pytest.mark.parametrize("name", ["null", "true", "yes", "e1"])
+def test_a_name_that_yaml_reads_as_something_else(
+    template: Path, tmp_path: Path, name: str
+) -> None:
+    service = copy(template, tmp_path / "new", {"service_name": name})
+    contract = YAML(typ="safe").load(service / "asyncapi.yaml")
+    assert contract["info"]["title"] == name.capitalize()
+
+
+def test_a_token_in_the_source_reaches_no_file(template: Path, tmp_path: Path) -> None:
+    url = "https://user:s3cret@example.invalid/axion.git"
+    redirect = {
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": f"url.{template.as_uri()}.insteadOf",
+        "GIT_CONFIG_VALUE_0": url,
+    }
+    done = copier("copy", url, tmp_path / "new", cwd=tmp_path, **redirect)
+    assert done.returncode == 0, done.stderr
+    answers = (tmp_path / "new" / ".copier-answers.yml").read_text()
+    assert "_src_path: https://example.invalid/axion.git" in answers
+    for path in (tmp_path / "new").rglob("*"):
+        assert path.is_dir() or b"s3cret" not in path.read_bytes(), path
