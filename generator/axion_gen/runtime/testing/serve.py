@@ -35,29 +35,47 @@ async def _serve(broker: EmbeddedBroker, port: int, announce: Callable[[str], No
         # The brokers listen on ports of their own choice. A client needs a known one only to ask
         # for those, so a relay answers there and no record passes through it.
         host, _, target = broker.bootstrap_servers.split(",")[0].rpartition(":")
-
-        async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            with contextlib.suppress(ConnectionError), contextlib.closing(writer):
-                ahead, back = await asyncio.open_connection(host, int(target))
-                await asyncio.gather(_copy(reader, back), _copy(ahead, writer))
-
-        with contextlib.closing(await asyncio.start_server(relay, sock=listener)):
+        async with asyncio.TaskGroup() as tasks:
+            relay = tasks.create_task(_relay(listener, host, int(target)))
             announce("{}:{}".format(*listener.getsockname()))
             await stopped.wait()
-            # Python 3.11 complains on stderr about connections that the end cuts off.
-            asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+            relay.cancel()
 
 
 def _listen(port: int) -> socket.socket:
     if not 0 <= port <= 65535:
         raise EmbeddedBrokerError(f"a port is a number from 0 to 65535, not {port}")
     try:
-        return socket.create_server((_HOST, port))
+        listener = socket.create_server((_HOST, port))
     except OSError as error:
         raise EmbeddedBrokerError(
             f"cannot listen on {_HOST}:{port} ({os.strerror(error.errno or 0)}): "
             "stop what listens there, or choose another port"
         ) from error
+    listener.setblocking(False)
+    return listener
+
+
+# asyncio's own server complains on stderr, in some versions of Python, about connections that are
+# open when the loop ends.
+async def _relay(listener: socket.socket, host: str, port: int) -> None:
+    loop = asyncio.get_running_loop()
+    async with asyncio.TaskGroup() as connections:
+        while True:
+            try:
+                client, _ = await loop.sock_accept(listener)
+            except OSError:  # gone again, or too many files are open for the moment
+                await asyncio.sleep(0.1)
+            else:
+                connections.create_task(_connect(client, host, port))
+
+
+async def _connect(client: socket.socket, host: str, port: int) -> None:
+    with contextlib.suppress(OSError):
+        asked, answer = await asyncio.open_connection(sock=client)
+        with contextlib.closing(answer):
+            answered, ask = await asyncio.open_connection(host, port)
+            await asyncio.gather(_copy(asked, ask), _copy(answered, answer))
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
