@@ -74,7 +74,7 @@ class Documents:
                 self.diagnostics.add(
                     "reference-cycle",
                     f"the reference {shown(node.string('$ref') or '')} leads back to itself",
-                    node.key_location("$ref"),
+                    (node.reference or node).location,
                     "let one of the references in the circle name a value",
                 )
                 return None

@@ -24,7 +24,7 @@ def render(contract: Contract, output: Path, diagnostics: Diagnostics) -> dict[s
         None if anything found is an error.
     """
     names = plan(contract, diagnostics)
-    if diagnostics.has_errors:
+    if names is None:
         return None
     try:
         models = schema_models(names)

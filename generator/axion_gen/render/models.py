@@ -138,7 +138,7 @@ def _generated(definitions: dict[str, Definition]) -> str:
     # Imported here: it takes longer than everything else, and not every command needs it.
     from datamodel_code_generator import Error, InputFileType, generate
     from datamodel_code_generator.enums import DataModelType
-    from datamodel_code_generator.format import Formatter, PythonVersion
+    from datamodel_code_generator.format import PythonVersion
     from datamodel_code_generator.parser import LiteralType
 
     if not definitions:
@@ -152,7 +152,8 @@ def _generated(definitions: dict[str, Definition]) -> str:
                 input_file_type=InputFileType.JsonSchema,
                 output_model_type=DataModelType.PydanticV2BaseModel,
                 target_python_version=PythonVersion.PY_311,
-                formatters=[Formatter.BUILTIN],
+                # None of its formatters: they read the pyproject.toml of wherever this runs.
+                formatters=[],
                 base_class=_BASE,
                 custom_class_name_generator=lambda name: name,
                 custom_file_header="#",
@@ -168,7 +169,6 @@ def _generated(definitions: dict[str, Definition]) -> str:
                 use_field_description=True,
                 use_attribute_docstrings=True,
                 use_single_line_docstring=True,
-                use_double_quotes=True,
                 disable_timestamp=True,
             )
         except (Error, ValueError, TypeError, LookupError, RecursionError) as error:

@@ -26,8 +26,8 @@ class Plan:
     """The constant of each topic."""
 
 
-def plan(contract: Contract, diagnostics: Diagnostics) -> Plan:
-    """Name everything; names that cannot be had are diagnosed."""
+def plan(contract: Contract, diagnostics: Diagnostics) -> Plan | None:
+    """Name everything; None if there are names that cannot be had, which are diagnosed."""
     messages = dict.fromkeys(m for topic in contract.topics for m in topic.messages)
     received = dict.fromkeys(
         message for topic in contract.topics for message in contract.messages(topic, "receive")
@@ -37,20 +37,25 @@ def plan(contract: Contract, diagnostics: Diagnostics) -> Plan:
         class_name,
         diagnostics,
     )
-    handlers = _named(
-        [_Thing(message, message.name, message.location) for message in received],
-        handler_name,
-        diagnostics,
-    )
     topics = _named(
         [_Thing(topic, topic.address, topic.location) for topic in contract.topics],
         constant_name,
         diagnostics,
     )
+    if diagnostics.has_errors:
+        return None  # what follows would only say it again
+    handlers = _named(
+        [_Thing(message, message.name, message.location) for message in received],
+        handler_name,
+        diagnostics,
+    )
+    schemas = _schemas(contract, classes, diagnostics)
+    if diagnostics.has_errors:
+        return None
     return Plan(
         contract=contract,
         classes=classes,
-        schemas=_schemas(contract, classes, diagnostics),
+        schemas=schemas,
         handlers={message.name: name for message, name in handlers.items()},
         topics=topics,
     )

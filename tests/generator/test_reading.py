@@ -1,0 +1,197 @@
+"""A document to the contract model."""
+
+from pathlib import Path
+
+from axion_gen.asyncapi import Contract
+
+from .generating import contract_of, found_in, small
+
+
+def names(contract: Contract, action: str) -> dict[str, list[str]]:
+    """The names of what is sent or received, by topic."""
+    return {
+        topic.address: [
+            message.name
+            for message in contract.messages(topic, "send" if action == "send" else "receive")
+        ]
+        for topic in contract.topics
+    }
+
+
+OPERATIONS = """
+    asyncapi: 3.0.0
+    info: {title: T, version: '1'}
+    channels:
+      c:
+        address: c
+        messages:
+          a: {payload: {type: object}}
+          b: {$ref: '#/components/messages/B'}
+          c: {name: see, payload: {type: object}}
+    operations:
+      all:
+        action: receive
+        channel: {$ref: '#/channels/c'}
+      some:
+        action: send
+        channel: {$ref: '#/channels/c'}
+        messages:
+          - $ref: '#/channels/c/messages/c'
+          - $ref: '#/channels/c/messages/b'
+    components:
+      messages:
+        B: {payload: {type: object}}
+"""
+
+
+def test_an_operation_takes_all_messages_or_those_it_names(tmp_path: Path) -> None:
+    contract = contract_of(tmp_path, OPERATIONS)
+    assert names(contract, "receive") == {"c": ["a", "b", "see"]}
+    assert names(contract, "send") == {"c": ["b", "see"]}
+
+
+def test_an_empty_list_of_messages_is_none(tmp_path: Path) -> None:
+    text = OPERATIONS.replace("action: receive", "action: receive\n        messages: []")
+    assert names(contract_of(tmp_path, text), "receive") == {"c": []}
+
+
+def test_a_message_may_be_named_where_it_is_defined(tmp_path: Path) -> None:
+    text = OPERATIONS.replace("#/channels/c/messages/b", "#/components/messages/B")
+    assert names(contract_of(tmp_path, text), "send") == {"c": ["b", "see"]}
+
+
+def test_a_message_of_another_channel_is_an_error(tmp_path: Path) -> None:
+    text = OPERATIONS.replace("#/channels/c/messages/b", "#/components/messages/C")
+    text += "        C: {payload: {type: object}}\n"
+    assert [finding.rule for finding in found_in(tmp_path, text)] == ["foreign-message"]
+
+
+def test_traits_are_merged_and_overridden(tmp_path: Path) -> None:
+    contract = contract_of(
+        tmp_path,
+        """
+        asyncapi: 3.0.0
+        info: {title: T, version: '1'}
+        channels:
+          c:
+            address: c
+            messages:
+              m:
+                description: its own
+                traits:
+                  - {name: first, description: first, x-axion-key: $message.payload#/id}
+                  - $ref: '#/components/messageTraits/named'
+                payload: {type: object, properties: {id: {type: string}}, required: [id]}
+        operations:
+          take:
+            channel: {$ref: '#/channels/c'}
+            action: receive
+            traits: [{summary: taken}]
+        components:
+          messageTraits:
+            named: {name: second}
+        """,
+    )
+    message = contract.topics[0].messages[0]
+    assert message.name == "second"
+    assert message.description == "its own"
+    assert message.key is not None
+    assert message.key.path == ("id",)
+
+
+def test_kafka_and_standard_of_a_channel(tmp_path: Path) -> None:
+    channel = (
+        "x-axion-headers: optional\n    x-axion-unknown: dead-letter\n"
+        "    bindings: {kafka: {topic: real, partitions: 6, replicas: 3}}"
+    )
+    topic = contract_of(tmp_path, small(channel=channel)).topics[0]
+    assert topic.address == "real"
+    assert (topic.partitions, topic.replicas) == (6, 3)
+    assert (topic.foreign_producers, topic.unknown) == (True, "dead-letter")
+
+
+def test_bindings_may_be_referred_to(tmp_path: Path) -> None:
+    text = small(channel="bindings: {$ref: '#/components/channelBindings/wide'}")
+    text += "components: {channelBindings: {wide: {kafka: {partitions: 9}}}}\n"
+    assert contract_of(tmp_path, text).topics[0].partitions == 9
+
+
+def test_pointers_are_unescaped(tmp_path: Path) -> None:
+    text = small(payload="{$ref: '#/components/schemas/a~1b~0c%20d'}")
+    text += "components: {schemas: {'a/b~c d': {type: object, properties: {x: {type: string}}}}}"
+    contract = contract_of(tmp_path, text)
+    assert [schema.name for schema in contract.schemas.values()] == ["a/b~c d"]
+
+
+def test_each_file_is_read_in_its_own_place(tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "thing.yaml").write_text(
+        "type: object\nproperties:\n  next: {$ref: '#'}\n  id: {$ref: ../ids.json#/Id}\n"
+    )
+    (tmp_path / "ids.json").write_text('{"Id": {"type": "string"}}')
+    contract = contract_of(tmp_path, small(payload="{$ref: ./deep/thing.yaml}"))
+    assert [schema.name for schema in contract.schemas.values()] == ["thing", "Id"]
+    assert [source.name for source in contract.sources][1:] != []
+
+
+def test_a_multi_format_schema_is_unwrapped(tmp_path: Path) -> None:
+    payload = (
+        "{schemaFormat: 'application/schema+json;version=draft-07', schema: {type: object,"
+        " properties: {id: {type: string}}}}"
+    )
+    (schema,) = contract_of(tmp_path, small(payload=payload)).schemas.values()
+    assert schema.definition == {"type": "object", "properties": {"id": {"type": "string"}}}
+
+
+def test_only_what_becomes_python_is_kept_of_a_schema(tmp_path: Path) -> None:
+    payload = "{type: object, title: T, customTypePath: os.system, x-y: 1, $id: a, examples: [1]}"
+    (schema,) = contract_of(tmp_path, small(payload=payload)).schemas.values()
+    assert schema.definition == {"type": "object"}
+
+
+def test_yaml_is_read_as_version_1_2(tmp_path: Path) -> None:
+    payload = "{enum: [no, on, 1_000, 0o17, 012, 2020-01-01, ~, 'null', 0x1F, 1:30]}"
+    (schema,) = contract_of(tmp_path, small(payload=payload)).schemas.values()
+    assert schema.definition["enum"] == [
+        "no", "on", "1_000", 15, 12, "2020-01-01", None, "null", 31, "1:30",
+    ]  # fmt: skip
+
+
+def test_merge_keys_give_way_to_keys(tmp_path: Path) -> None:
+    text = small(message="<<: {name: merged, description: said}\n        name: own")
+    (message,) = contract_of(tmp_path, text).topics[0].messages
+    assert (message.name, message.description) == ("own", "said")
+
+
+def test_what_will_hurt_is_a_warning(tmp_path: Path) -> None:
+    text = small(
+        message="x-axion-key: $message.payload#/id",
+        payload="{properties: {id: {type: string, pattern: '(?=x)'}}}",
+    ).replace("operations:", "  unused: {address: unused}\noperations:")
+    found = found_in(tmp_path, text)
+    assert [(finding.rule, finding.severity) for finding in found] == [
+        ("key-optional", "warning"),
+        ("schema-pattern", "warning"),
+        ("channel-unused", "warning"),
+    ]
+
+
+def test_names_that_collide_in_python(tmp_path: Path) -> None:
+    text = small().replace("operations:", "      thing-made: {payload: {}}\noperations:")
+    found = found_in(tmp_path, text)
+    assert [finding.rule for finding in found] == ["name-collision"]
+    assert "`ThingMade`" in found[0].message
+
+
+def test_two_messages_of_one_name_on_one_topic(tmp_path: Path) -> None:
+    text = small().replace("operations:", "      b: {name: thing.made, payload: {}}\noperations:")
+    assert "message-duplicate" in {finding.rule for finding in found_in(tmp_path, text)}
+
+
+def test_two_channels_of_one_address(tmp_path: Path) -> None:
+    text = (
+        small()
+        .replace("operations:", "  b: {address: things}\noperations:")
+        .replace("  take:", "  b: {action: send, channel: {$ref: '#/channels/b'}}\n  take:")
+    )
+    assert "topic-duplicate" in {finding.rule for finding in found_in(tmp_path, text)}
