@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import signal
 import subprocess
 import time
@@ -11,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+from .blueprint.conftest import ROOT, clone_of_repository
+
 PATIENCE_S = 60.0
 
 SEE, COPY, HELLO = re.findall(
@@ -31,21 +31,9 @@ def test_the_two_commands_are_run_by_ci() -> None:
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
-    """A fresh clone of this repository as it is now, with its environment."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        check=True,
-    )
-    clone = tmp_path / "axion"
-    for name in listed.stdout.decode().split("\0"):
-        if name and (ROOT / name).is_file():
-            (clone / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, clone / name)
+    """A fresh clone of this repository as it lies here, with its environment."""
+    clone = clone_of_repository(tmp_path / "axion")
     (clone / ".venv").symlink_to(ROOT / ".venv")
-    for command in ("git init -q", "git add -A", "git commit -qm clone"):
-        subprocess.run(command.split(), cwd=clone, check=True, env=git_environment())
     return clone
 
 
