@@ -34,7 +34,7 @@ def generate(
     output: Annotated[
         Path | None,
         typer.Option(
-            help="The package's folder; else `output` under [tool.axion-gen] in the nearest"
+            help="The package's folder; else `output` under \\[tool.axion-gen] in the nearest"
             " pyproject.toml.",
             show_default=False,
         ),
