@@ -13,6 +13,7 @@ import pytest
 
 from axion_gen.asyncapi import Contract, Diagnostics, read_contract
 from axion_gen.asyncapi.diagnostics import Diagnostic
+from axion_gen.output import write
 from axion_gen.render import render
 
 CONTRACTS = Path(__file__).parent / "contracts"
@@ -76,12 +77,16 @@ def rendered(document: Path) -> dict[str, str]:
 
 
 def package(folder: Path, document: Path, name: str) -> Path:
-    """Generate the package `<name>.bus` below a folder, which then goes on `sys.path`."""
-    (folder / name).mkdir()
+    """Generate the package `<name>.bus` below a folder."""
+    diagnostics = Diagnostics()
+    contract = read_contract(document, diagnostics)
+    assert contract is not None, list(diagnostics)
+    bus = folder / name / "bus"
+    files = render(contract, bus, diagnostics)
+    assert files is not None, list(diagnostics)
+    write(bus, files)
     (folder / name / "__init__.py").touch()
-    answer = axion_gen(document, "--output", folder / name / "bus")
-    assert answer.code == 0, answer.err
-    return folder / name / "bus"
+    return bus
 
 
 def imported(monkeypatch: pytest.MonkeyPatch, folder: Path, module: str) -> ModuleType:

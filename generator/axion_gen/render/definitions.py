@@ -5,10 +5,11 @@ it with the property's added, `Order` and `lines` making `OrderLinesItem`. Names
 depend on what else is in the document.
 """
 
+import unicodedata
 from collections.abc import Callable
 
 from ..asyncapi.contract import Definition, Message
-from .names import class_name
+from .names import attribute_name, class_name
 from .plan import Plan
 from .text import prose
 
@@ -27,6 +28,8 @@ class Bundle:
         self.definitions: dict[str, Definition] = {}
         self.payloads: dict[str, str] = {}
         """The name of each payload's schema, by id."""
+        self.attributes: dict[str, str] = {}
+        """By `Class.property`: what Python would spell otherwise than the document does."""
         taken = set(plan.schemas.values()) | set(plan.classes.values())
         for id_, name in plan.schemas.items():
             self.payloads[id_] = _free(f"{name}Payload", taken) if name in wrapped else name
@@ -49,6 +52,10 @@ class Bundle:
         if isinstance(reference, str):
             result["$ref"] = PREFIX + self.payloads[reference.removeprefix(PREFIX)]
         self._each(result, "properties", lambda key, part: self._part(part, name + _word(key)))
+        properties = result.get("properties")
+        for key in properties if isinstance(properties, dict) else ():
+            if unicodedata.normalize("NFKC", key) != key:
+                self.attributes[f"{name}.{key}"] = attribute_name(key)
         for combiner in ("anyOf", "oneOf"):
             self._each(
                 result, combiner, lambda key, part: self._part(part, f"{name}Option{int(key) + 1}")

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from ..asyncapi.contract import Definition, Message
+from ..asyncapi.contract import Message
 from .definitions import Bundle, said_of
 from .plan import Plan
 from .text import docstring
@@ -66,11 +66,7 @@ def schema_models(plan: Plan) -> Models:
     wrapped: frozenset[str] = frozenset()
     while True:
         bundle = Bundle(plan, wrapped)
-        models = (
-            _read(_generated(bundle.definitions), bundle.definitions)
-            if bundle.definitions
-            else Models()
-        )
+        models = _read(_generated(bundle), bundle.definitions) if bundle.definitions else Models()
         models.payloads = bundle.payloads
         own = set(plan.classes.values()) & bundle.definitions.keys()
         if own <= models.classes.keys():
@@ -134,27 +130,28 @@ def _message_classes(plan: Plan, models: Models) -> Iterator[str]:
             )
 
 
-def _generated(definitions: dict[str, Definition]) -> str:
+def _generated(bundle: Bundle) -> str:
     # Imported here: it takes longer than everything else, and not every command needs it.
     from datamodel_code_generator import Error, InputFileType, generate
     from datamodel_code_generator.enums import DataModelType
     from datamodel_code_generator.format import PythonVersion
     from datamodel_code_generator.parser import LiteralType
 
-    if not definitions:
+    if not bundle.definitions:
         return ""
     with warnings.catch_warnings():
         # What it leaves out of a type was left out by `schemas` already, or says nothing.
         warnings.simplefilter("ignore")
         try:
             source = generate(
-                {"$schema": "http://json-schema.org/draft-07/schema#", "$defs": definitions},
+                {"$schema": "http://json-schema.org/draft-07/schema#", "$defs": bundle.definitions},
                 input_file_type=InputFileType.JsonSchema,
                 output_model_type=DataModelType.PydanticV2BaseModel,
                 target_python_version=PythonVersion.PY_311,
                 # None of its formatters: they read the pyproject.toml of wherever this runs.
                 formatters=[],
                 base_class=_BASE,
+                aliases=bundle.attributes,
                 custom_class_name_generator=lambda name: name,
                 custom_file_header="#",
                 allow_remote_refs=False,

@@ -46,7 +46,13 @@ def constant_name(text: str) -> str | None:
 def handler_name(text: str) -> str | None:
     """`item.create` -> `on_item_create`; None if the text has no letter and no digit."""
     words = "_".join(_words(text)).lower()
-    return f"on_{words}" if words else None
+    return unicodedata.normalize("NFKC", f"on_{words}") if words else None
+
+
+def attribute_name(text: str) -> str:
+    """The text as an attribute, for properties whose own spelling Python would change."""
+    words = "_".join(_words(text))
+    return _finished(words) or "field"
 
 
 def _words(text: str) -> list[str]:
@@ -60,9 +66,9 @@ def _words(text: str) -> list[str]:
 def _finished(name: str) -> str | None:
     if not name:
         return None
-    # Making capitals can undo the normal form: "ŉ" becomes two characters.
-    name = unicodedata.normalize("NFKC", name)
     name = name if name.isidentifier() else f"N{name}"
+    # Capitals, and a letter put before, can undo the normal form.
+    name = unicodedata.normalize("NFKC", name)
     if not name.isidentifier():
         return None
     return f"{name}_" if name in _RESERVED else name
