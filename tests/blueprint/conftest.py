@@ -11,6 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
+MYPY_CACHE = ROOT / ".cache" / "mypy-services"  # what libraries say of themselves, read once
 
 Finished = subprocess.CompletedProcess[str]
 
@@ -62,8 +63,8 @@ def copy(template: Path, to: Path, answers: Mapping[str, str] | None = None) -> 
 
 
 def in_service(service: Path, *command: str | Path) -> Finished:
-    """Run a command in a service, which is not installed and lends this environment."""
-    return run(*command, cwd=service, PYTHONPATH="src")
+    """Run a command in a service, which is not installed and borrows this environment."""
+    return run(*command, cwd=service, PYTHONPATH="src", MYPY_CACHE_DIR=str(MYPY_CACHE))
 
 
 def make(service: Path, *arguments: str) -> Finished:
@@ -76,7 +77,7 @@ def make(service: Path, *arguments: str) -> Finished:
 
 def clone_of_repository(to: Path) -> Path:
     """This repository as it lies here, what is not committed included, at the tag v0.1.0."""
-    git(to.parent, "clone", "--quiet", "--no-tags", "--depth=1", ROOT.as_uri(), str(to))
+    git(to.parent, "clone", "--quiet", "--no-tags", str(ROOT), str(to))
     changed = git(ROOT, "ls-files", "-z", "--modified", "--others", "--exclude-standard")
     for name in filter(None, changed.split("\0")):
         source, target = ROOT / name, to / name

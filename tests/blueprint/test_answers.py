@@ -1,9 +1,12 @@
 """What `copier copy` makes of answers: refused in one clear line, or rendered without harm."""
 
+import sys
 import tomllib
 from pathlib import Path
 
 import pytest
+from copier import run_copy
+from copier.errors import UserMessageError
 from pytest_copie.plugin import Copie
 from ruamel.yaml import YAML
 
@@ -50,15 +53,35 @@ HOSTILE = {
     [(question, *case) for question, cases in HOSTILE.items() for case in cases],
 )
 def test_an_answer_that_does_not_fit_is_refused(
-    template: Path, tmp_path: Path, question: str, answer: str, said: str
+    template: Path,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    question: str,
+    answer: str,
+    said: str,
 ) -> None:
-    data = f"--data={question}={answer}"
+    # The only kind of error that Copier's command does not answer with a traceback.
+    with pytest.raises(UserMessageError):
+        run_copy(
+            str(template),
+            tmp_path / "new",
+            data={question: answer},
+            defaults=True,
+            unsafe=True,
+            quiet=True,
+        )
+    (line,) = capfd.readouterr().err.splitlines()
+    assert line.startswith(f"{question}: ")
+    assert said in line
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_command_ends_with_a_clear_line(template: Path, tmp_path: Path) -> None:
+    data = "--data=service_name=My Service"
     done = copier("copy", "--quiet", data, template, tmp_path / "new", cwd=tmp_path)
     assert done.returncode == 1
-    assert done.stderr.splitlines()[-2].startswith(f"{question}: ")
-    assert said in done.stderr
+    assert done.stderr.splitlines()[-2].startswith("service_name: 'My Service' is no name")
     assert "Traceback" not in done.stderr
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_refusal_leaves_an_existing_folder_alone(template: Path, tmp_path: Path) -> None:
@@ -88,7 +111,7 @@ def test_text_stays_text_wherever_it_is_rendered(template: Path, tmp_path: Path)
     assert project["description"] == text
     assert contract["info"]["description"] == text
     assert text in (service / "README.md").read_text(encoding="utf-8")
-    assert in_service(service, "python", "-m", "items.bus", "check").returncode == 0
+    assert in_service(service, sys.executable, "-m", "items.bus", "check").returncode == 0
 
 
 @pytest.mark.parametrize("name", ["null", "true", "yes", "e1"])

@@ -11,6 +11,6 @@ class Refused(Exception):  # noqa: N818 - an outcome, not an error
 
     def __init__(self, reason: Reason, detail: str) -> None:
         super().__init__(detail)
-        self.reason = reason
+        self.reason: Reason = reason
         self.detail = detail
         """The reason in a sentence, for people."""

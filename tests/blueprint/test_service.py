@@ -1,0 +1,142 @@
+"""A copied service, as its team finds it: it checks, tests and runs at once."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from .conftest import BIN, copy, git, in_service, make
+
+NAMES = {
+    "shortest": {"service_name": "s", "resource": "b"},
+    "longest": {"service_name": "s" * 40, "resource": "r" * 20},
+    "of several words": {"service_name": "order-service", "resource": "order-history"},
+}
+
+
+def test_its_own_tests_pass(service: Path) -> None:
+    done = make(service, "test")
+    assert done.returncode == 0, done.stdout
+    assert re.search(r"\d\d passed", done.stdout)
+    assert "skipped" not in done.stdout
+
+
+def test_its_own_check_passes(service: Path) -> None:
+    done = make(service, "check")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_its_types_are_sound_for_pyright_too(service: Path) -> None:
+    done = in_service(
+        service, BIN / "pyright", "--pythonpath", sys.executable, "--outputjson", "src", "tests"
+    )
+    report = json.loads(done.stdout)
+    assert [found["message"] for found in report["generalDiagnostics"]] == []
+
+
+@pytest.mark.parametrize("names", NAMES.values(), ids=NAMES)
+def test_any_names_make_well_formed_code(
+    template: Path, tmp_path: Path, names: dict[str, str]
+) -> None:
+    service = copy(template, tmp_path / "new", names)
+    for check in (("ruff", "check"), ("ruff", "format", "--check", "--diff"), ("mypy",)):
+        done = in_service(service, BIN / check[0], *check[1:])
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_no_trace_of_the_template_is_left(service: Path) -> None:
+    files = [name for name in git(service, "ls-files").splitlines() if "/bus/" not in name]
+    assert 25 <= len(files) <= 36, "few files, each earning its place"
+    for path in files:
+        text = (service / path).read_text(encoding="utf-8")
+        assert not re.search(r"\{%|%\}|\{#|(?<!\$)\{\{|\.jinja|_copier", text), path
+        assert text == "" or text.endswith("\n"), path
+        assert not re.search(r"\n\n\n\n|[ \t]\n|\n\n\Z", text), path
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        number: int = probe.getsockname()[1]
+        return number
+
+
+def test_make_run_and_make_hello_need_nothing_else(template: Path, tmp_path: Path) -> None:
+    service = copy(template, tmp_path / "items")
+    ports = {"HTTP_PORT": str(free_port()), "BROKER_PORT": str(free_port())}
+    (service / ".venv").mkdir()
+    (service / ".venv" / "installed").touch()
+    running = subprocess.Popen(
+        ["make", f"BIN={BIN}", "run"],
+        cwd=service,
+        env={**os.environ, **ports, "PYTHONPATH": "src"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        wait_until_ready(ports["HTTP_PORT"])
+        hello = subprocess.run(
+            ["make", f"BIN={BIN}", "hello"],
+            cwd=service,
+            env={**os.environ, **ports},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert hello.returncode == 0, hello.stderr
+        assert "-> succeeded" in hello.stdout
+        os.killpg(running.pid, signal.SIGINT)  # as Ctrl-C does
+        running.wait(30)
+    finally:
+        if running.poll() is None:
+            os.killpg(running.pid, signal.SIGKILL)
+    for port in ports.values():
+        with socket.socket() as probe:
+            assert probe.connect_ex(("127.0.0.1", int(port))) != 0, f"{port} is still listening"
+
+
+def wait_until_ready(port: str) -> None:
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/health/ready"):
+                return
+        except OSError:
+            assert time.monotonic() < deadline, "the service did not become ready"
+            time.sleep(0.1)
+
+
+def test_make_hello_says_what_is_missing(service: Path) -> None:
+    hello = in_service(
+        service, "env", f"HTTP_PORT={free_port()}", sys.executable, "scripts/hello.py"
+    )
+    assert hello.returncode == 1
+    assert "is `make run` running?" in hello.stderr
+    assert "Traceback" not in hello.stderr
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "said"),
+    [
+        ("HTTP_PORT", "eighty", "HTTP_PORT: Input should be a valid integer"),
+        ("DATABASE_URL", "nowhere", "DATABASE_URL cannot be used"),
+        ("DATABASE_URL", "sqlite+aiosqlite:////no/such/folder/x.db", "cannot be reached"),
+        ("KAFKA_RETRY_ATTEMPTS", "often", "KAFKA_RETRY_ATTEMPTS: Input should be"),
+    ],
+)
+def test_a_bad_setting_is_one_clear_line(
+    service: Path, setting: str, value: str, said: str
+) -> None:
+    command = ("env", f"{setting}={value}", sys.executable, "-m", "items")
+    done = in_service(service, *command)
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr

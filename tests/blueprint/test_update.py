@@ -1,0 +1,234 @@
+"""`copier update`: the template's changes come in, and not a line of the user's is lost."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from .conftest import (
+    BIN,
+    Finished,
+    clone_of_repository,
+    commit,
+    copier,
+    copy,
+    git,
+    in_service,
+    make,
+    run,
+)
+
+ARCHIVE_CHANNEL = """      archive:
+        $ref: "#/components/messages/ItemArchive"
+  itemEvents:
+"""
+ARCHIVE_MESSAGE = """  messages:
+    ItemArchive:
+      name: item.archive
+      x-axion-key: $message.payload#/id
+      payload:
+        type: object
+        required: [id]
+        properties:
+          id:
+            $ref: "#/components/schemas/Id"
+"""
+ARCHIVE_HANDLER = '''
+    async def on_item_archive(self, message: ItemArchive, context: Context) -> None:
+        """The user's own."""
+        self.archived = [*getattr(self, "archived", []), message.id]
+'''
+
+
+def replace(path: Path, old: str, new: str) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert old in text, f"{path} has no {old!r}"
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+
+def append(path: Path, text: str) -> None:
+    path.write_text(path.read_text(encoding="utf-8") + text, encoding="utf-8")
+
+
+@pytest.fixture
+def template(tmp_path: Path) -> Path:
+    """A clone at v0.1.0 that the test may release anew."""
+    return clone_of_repository(tmp_path / "axion")
+
+
+@pytest.fixture
+def service(template: Path, tmp_path: Path) -> Path:
+    """A service copied at v0.1.0, in which its team has worked."""
+    folder = copy(template, tmp_path / "items")
+    commit(folder, "Copy items")
+    replace(folder / "asyncapi.yaml", "  itemEvents:\n", ARCHIVE_CHANNEL)
+    replace(
+        folder / "asyncapi.yaml",
+        "  messages:\n    ItemCreate:",
+        f"{ARCHIVE_MESSAGE}    ItemCreate:",
+    )
+    handlers = folder / "src" / "items" / "handlers.py"
+    replace(handlers, "import (\n", "import (\n    ItemArchive,\n")
+    replace(handlers, '"""Make a new one."""', '"""Make a new one, our way."""')
+    append(handlers, ARCHIVE_HANDLER)
+    replace(folder / "src" / "items" / "api.py", 'RETRY_AFTER_S = "1"', 'RETRY_AFTER_S = "2"')
+    (folder / "src" / "items" / "prices.py").write_text('"""The user\'s own."""\n')
+    generated = make(folder, "generate", f"AXION_GEN={BIN / 'axion-gen'}")
+    assert generated.returncode == 0, generated.stderr
+    commit(folder, "Archive items")
+    return folder
+
+
+def release(template: Path, version: str) -> None:
+    """A version with a change in each part that reaches a service."""
+    append(template / "template" / "Makefile.jinja", f"\nversion:\n\t@echo {version}\n")
+    overlay = template / "template" / "{{ crud_service }}" / "src" / "{{ package }}"
+    replace(overlay / "api.py.jinja", '"""The HTTP interface', f'"""{version}: the HTTP interface')
+    replace(overlay / "handlers.py.jinja", '"""What the service', f'"""{version}: what the service')
+    runtime = template / "generator" / "axion_gen" / "runtime"
+    append(runtime / "identifiers.py", f"\nRELEASE = {version!r}\n")
+    commit(template, f"Release {version}", tag=version)
+
+
+def update(service: Path) -> Finished:
+    return copier("update", cwd=service)
+
+
+def assert_clean(service: Path) -> None:
+    """Nothing unmerged, no marker, and a generated package that is the contract's."""
+    assert git(service, "ls-files", "--unmerged") == ""
+    marked = run("git", "grep", "-E", "^(<{7}|>{7}|={7}$)", cwd=service)
+    assert marked.stdout == ""
+    assert list(service.rglob("*.rej")) == []
+    checked = in_service(service, sys.executable, "-m", "items.bus", "check")
+    assert checked.returncode == 0, checked.stdout
+
+
+def test_an_update_brings_everything_in_and_loses_nothing(template: Path, service: Path) -> None:
+    mine = ("asyncapi.yaml", "src/items/handlers.py", "src/items/prices.py")
+    before = {path: (service / path).read_bytes() for path in mine}
+    release(template, "v0.2.0")
+
+    done = update(service)
+
+    assert done.returncode == 0, done.stderr
+    assert_clean(service)
+    assert {path: (service / path).read_bytes() for path in mine} == before
+    assert "_commit: v0.2.0" in (service / ".copier-answers.yml").read_text()
+    assert "@echo v0.2.0" in (service / "Makefile").read_text()
+    api = (service / "src" / "items" / "api.py").read_text()
+    assert api.startswith('"""v0.2.0: the HTTP interface')
+    assert 'RETRY_AFTER_S = "2"' in api
+    bus = service / "src" / "items" / "bus"
+    assert "RELEASE = 'v0.2.0'" in (bus / "runtime" / "identifiers.py").read_text()
+    assert "on_item_archive" in (bus / "handlers.py").read_text()
+    # axion-gen of the new version would write nothing else.
+    generator = {"PYTHONPATH": str(template / "generator")}
+    checked = run(
+        *(
+            sys.executable,
+            "-m",
+            "axion_gen",
+            "asyncapi.yaml",
+            "--output",
+            "src/items/bus",
+            "--check",
+        ),
+        cwd=service,
+        **generator,
+    )
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+    commit(service, "Update to v0.2.0")
+    assert make(service, "check").returncode == 0
+    again = update(service)
+    assert again.returncode == 0, again.stderr
+    assert git(service, "status", "--porcelain") == ""
+
+
+def test_an_update_over_several_versions_is_one_update(template: Path, service: Path) -> None:
+    for version in ("v0.2.0", "v0.3.0"):
+        runtime = template / "generator" / "axion_gen" / "runtime" / "identifiers.py"
+        append(runtime, f"\nRELEASE = {version!r}\n")
+        commit(template, f"Release {version}", tag=version)
+
+    done = update(service)
+
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("written    src/items/bus") + done.stdout.count("written") == 1
+    assert_clean(service)
+    assert (
+        "RELEASE = 'v0.3.0'"
+        in (service / "src" / "items" / "bus" / "runtime" / "identifiers.py").read_text()
+    )
+
+
+def test_a_conflict_is_marked_and_fails_the_check(template: Path, service: Path) -> None:
+    replace(service / "README.md", "Python 3.11 or newer and make", "Python 3.12 and make")
+    commit(service, "Ask for more")
+    replace(template / "template" / "README.md.jinja", "Python 3.11 or newer and", "Python and")
+    commit(template, "Ask for less", tag="v0.2.0")
+
+    done = update(service)
+
+    assert done.returncode == 0, done.stderr
+    assert git(service, "ls-files", "--unmerged") != ""
+    checked = make(service, "check")
+    assert checked.returncode != 0
+    assert "README.md" in checked.stdout
+    # The generated package does not depend on what is in conflict.
+    assert in_service(service, sys.executable, "-m", "items.bus", "check").returncode == 0
+
+
+def test_conflict_markers_in_pyproject_do_not_stop_the_generator(
+    template: Path, service: Path
+) -> None:
+    replace(service / "pyproject.toml", 'version = "0.1.0"', 'version = "7.0.0"')
+    commit(service, "Release ours")
+    base = template / "template" / "pyproject.toml.jinja"
+    replace(base, 'version = "0.1.0"', 'version = "0.0.1"')
+    append(template / "generator" / "axion_gen" / "runtime" / "identifiers.py", "\nRELEASE = 2\n")
+    commit(template, "Start lower", tag="v0.2.0")
+
+    done = update(service)
+
+    assert done.returncode == 0, done.stderr
+    assert "<<<<<<<" in (service / "pyproject.toml").read_text()
+    generated = service / "src" / "items" / "bus" / "runtime" / "identifiers.py"
+    assert generated.read_text().endswith("RELEASE = 2\n")
+
+
+def test_a_generator_that_fails_is_told_and_runs_again(template: Path, service: Path) -> None:
+    replace(service / "asyncapi.yaml", "#/components/messages/ItemArchive", "#/components/gone")
+    commit(service, "Break the contract")
+    release(template, "v0.2.0")
+
+    failed = update(service)
+
+    assert failed.returncode == 1
+    assert "Traceback" not in failed.stderr
+    said = failed.stdout + failed.stderr
+    assert "#/components/gone" in said
+    assert "python <clone>/generator/bootstrap.py asyncapi.yaml --output src/items/bus" in said
+    assert "RELEASE" not in (service / "src/items/bus/runtime/identifiers.py").read_text()
+
+    replace(service / "asyncapi.yaml", "#/components/gone", "#/components/messages/ItemArchive")
+    script = template / "generator" / "bootstrap.py"
+    again = run(BIN / "python", script, "asyncapi.yaml", "--output", "src/items/bus", cwd=service)
+    assert again.returncode == 0, again.stderr
+    assert_clean(service)
+    assert "RELEASE" in (service / "src/items/bus/runtime/identifiers.py").read_text()
+
+
+def test_a_service_changes_alone_in_its_repository(template: Path, tmp_path: Path) -> None:
+    both = tmp_path / "both"
+    both.mkdir()
+    one, other = copy(template, both / "one"), copy(template, both / "other")
+    commit(both, "Copy two services")
+    release(template, "v0.2.0")
+
+    done = update(one)
+
+    assert done.returncode == 0, done.stderr
+    assert "v0.2.0" in (one / "Makefile").read_text()
+    assert git(both, "status", "--porcelain", "--", other.name) == ""
