@@ -1,6 +1,8 @@
 """Generated packages at work."""
 
 import inspect
+import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -189,3 +191,30 @@ operations:
     handlers = imported(monkeypatch, tmp_path, "twice.bus.handlers")
     assert handlers.Handlers.__abstractmethods__ == {"on_thing_made"}
     assert "`things` and `others`" in handlers.Handlers.on_thing_made.__doc__
+
+
+def test_the_package_runs_a_broker_with_its_topics(tmp_path: Path) -> None:
+    package(tmp_path, ITEMS, "items")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "items.bus", "broker", "--port=0", "--service=items"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        try:
+            assert process.stdout is not None
+            lines = [process.stdout.readline() for _ in range(5)]
+            assert lines[0].startswith("Embedded Kafka broker on 127.0.0.1:"), lines
+            assert [line.split()[:2] for line in lines[1:]] == [
+                ["item.commands", "3"], ["item.events", "3"],
+                ["items-dlq", "1"], ["items-replay", "1"],
+            ]  # fmt: skip
+            host, _, port = lines[0].split(",")[0].split()[-1].rpartition(":")
+            socket.create_connection((host, int(port)), timeout=10).close()
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(timeout=20) == 0
+            assert process.communicate()[1] == ""
+        finally:
+            process.kill()
