@@ -66,7 +66,6 @@ def test_without_any_way_it_says_what_to_do(template: Path, contract: Path, tmp_
     assert not (contract / "src").exists()
 
 
-@pytest.mark.slow
 def test_a_private_environment_is_made_once(template: Path, contract: Path, tmp_path: Path) -> None:
     environment = {
         "PATH": path_without_uv(tmp_path / "empty"),
@@ -83,7 +82,6 @@ def test_a_private_environment_is_made_once(template: Path, contract: Path, tmp_
     assert (contract / "src" / "items" / "bus" / "axion.lock").exists()
 
 
-@pytest.mark.slow
 def test_uvx_makes_an_environment(template: Path, contract: Path, tmp_path: Path) -> None:
     done = bootstrap(template, bare_python(tmp_path / "bare"), contract, PATH=f"{BIN}:{os.defpath}")
     assert done.returncode == 0, done.stderr

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import BIN, copy, git, in_service, make
+from .conftest import BIN, copy, git, in_service, make, run
 
 NAMES = {
     "shortest": {"service_name": "s", "resource": "b"},
@@ -121,6 +122,61 @@ def test_make_hello_says_what_is_missing(service: Path) -> None:
     assert hello.returncode == 1
     assert "is `make run` running?" in hello.stderr
     assert "Traceback" not in hello.stderr
+
+
+SOURCES = {
+    "gh:owner/name": "git+https://github.com/owner/name@v1.2.0",
+    "gl:owner/name": "git+https://gitlab.com/owner/name@v1.2.0",
+    "git@host:owner/name.git": "git+ssh://git@host/owner/name.git@v1.2.0",
+    "https://host/name.git": "git+https://host/name.git@v1.2.0",
+    "git+https://host/name": "git+https://host/name@v1.2.0",
+    "/a/path": "git+file:///a/path@v1.2.0",
+}
+
+
+@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize("version", ["v1.2.0", "v1.1.0-4-g0a1b2c3"])
+def test_make_generate_takes_the_version_of_the_last_update(
+    service: Path, tmp_path: Path, source: str, version: str
+) -> None:
+    shutil.copy2(service / "Makefile", tmp_path)
+    answers = f"_commit: {version}\n_src_path: {source}\n"
+    (tmp_path / ".copier-answers.yml").write_text(answers)
+    done = run("make", "--dry-run", "generate", cwd=tmp_path, PATH=f"{BIN}:{os.environ['PATH']}")
+    expected = SOURCES[source].replace("v1.2.0", version.rpartition("-g")[2])
+    assert (
+        done.stdout == f'uvx --from "{expected}" axion-gen asyncapi.yaml --output src/items/bus\n'
+    )
+
+
+def test_make_generate_wants_a_full_path(service: Path, tmp_path: Path) -> None:
+    shutil.copy2(service / "Makefile", tmp_path)
+    (tmp_path / ".copier-answers.yml").write_text("_commit: v1.2.0\n_src_path: ../axion\n")
+    path = f"{BIN}:{os.environ['PATH']}"
+    done = run("make", "--dry-run", "generate", cwd=tmp_path, PATH=path)
+    assert done.returncode != 0
+    assert 'must be an address or a full path, not "../axion"' in done.stderr
+    assert run("make", "help", cwd=tmp_path, PATH=path).returncode == 0
+
+
+@pytest.mark.parametrize("uv", [True, False], ids=["uvx", "pip"])
+def test_make_generate_works_with_uv_and_without(template: Path, tmp_path: Path, uv: bool) -> None:
+    service = copy(template, tmp_path / "items")
+    lock = service / "src" / "items" / "bus" / "axion.lock"
+    generated = lock.read_bytes()
+    lock.write_bytes(generated.replace(b'"generator"', b'"by"'))
+    # What this environment has is hidden, with or without uv.
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    for name in ("git", "make", "sh", "sed", "tr", "touch", "env"):
+        (tools / name).symlink_to(str(shutil.which(name)))
+    if uv:
+        (tools / "uv").symlink_to(BIN / "uv")
+        (tools / "uvx").symlink_to(BIN / "uvx")
+    (tools / "python3").symlink_to(Path(sys.executable).resolve())
+    done = run("make", "generate", cwd=service, PATH=str(tools))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert lock.read_bytes() == generated
 
 
 @pytest.mark.parametrize(
