@@ -120,8 +120,9 @@ def _swap(folder: Path, new: Path, old: Path) -> None:
     folder.rename(old)
     try:
         new.rename(folder)
-    except OSError:
-        old.rename(folder)
+    except BaseException:  # Ctrl-C, too: the old package goes with the temporary folder
+        if not folder.exists():
+            old.rename(folder)
         raise
 
 
