@@ -168,7 +168,7 @@ def test_make_generate_works_with_uv_and_without(template: Path, tmp_path: Path,
     # What this environment has is hidden, with or without uv.
     tools = tmp_path / "bin"
     tools.mkdir()
-    for name in ("git", "make", "sh", "sed", "tr", "touch", "env"):
+    for name in ("git", "make", "sh", "sed", "tr", "touch", "env", "dirname", "realpath"):
         (tools / name).symlink_to(str(shutil.which(name)))
     if uv:
         (tools / "uv").symlink_to(BIN / "uv")
