@@ -15,6 +15,10 @@ MYPY_CACHE = ROOT / ".cache" / "mypy-services"  # what libraries say of themselv
 
 Finished = subprocess.CompletedProcess[str]
 
+# A make that runs the tests leaves its own state behind, and the makes within would obey it.
+for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):
+    os.environ.pop(name, None)
+
 
 def run(*command: str | Path, cwd: Path, **environment: str) -> Finished:
     """Run a command to its end; what it said is in the result, whatever its exit code."""
