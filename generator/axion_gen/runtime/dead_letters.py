@@ -45,6 +45,8 @@ class Origin:
     """The topic's name on Kafka, prefix included."""
     partition: int
     offset: int
+    timestamp: int
+    """When the record was made, in Unix milliseconds; -1 where nobody knows."""
     id: str
     """The id of the letter."""
     replays: int
@@ -62,8 +64,6 @@ class Letter:
     offset: int
     origin: Origin | None
     """Where its record came from; none if the letter does not say, so it cannot be replayed."""
-    timestamp: int | None
-    """When the record was made, in Unix milliseconds."""
     group: str
     service: str
     error_type: str
@@ -103,9 +103,9 @@ def origin(record: Record) -> Origin | None:
     return _origin(_reasons(record.headers))
 
 
-def without_reasons(headers: RawHeaders) -> list[tuple[str, bytes]]:
+def without_reasons(headers: RawHeaders) -> RawHeaders:
     """The headers of the record that a letter was made of: all but the block at the end."""
-    return list(headers[: _block(headers)])
+    return headers[: _block(headers)]
 
 
 def read(record: Record) -> Letter | Answer:
@@ -127,7 +127,6 @@ def read(record: Record) -> Letter | Answer:
         partition=record.partition,
         offset=record.offset,
         origin=_origin(said),
-        timestamp=_number(said.get("timestamp")),
         group=_text(said.get("group")),
         service=_text(said.get("service")),
         error_type=_text(said.get("error-type")) or UNKNOWN,
@@ -142,13 +141,13 @@ def read(record: Record) -> Letter | Answer:
     )
 
 
-def replayed(letter: Letter) -> list[tuple[str, bytes]]:
+def replayed(letter: Letter) -> RawHeaders:
     """The headers of a letter's record on the replay topic."""
     kept = [header for header in letter.reasons if header[0] != REPLAYS]
     return [*letter.headers, *kept, (REPLAYS, str(letter.replays + 1).encode())]
 
 
-def answered(letter: Letter, reason: str, by: str) -> list[tuple[str, bytes]]:
+def answered(letter: Letter, reason: str, by: str) -> RawHeaders:
     """The headers of the record that answers a letter."""
     said = {
         RESOLVES: letter.id,
@@ -210,9 +209,6 @@ class Tally:
         return min((letter.failed_at for letter in self._open.values()), default=None)
 
 
-# Whatever the types say, Kafka has headers without a value: `None`.
-
-
 def _block(headers: RawHeaders) -> int:
     """At which header the block of a letter begins; behind the last, if there is none."""
     for index in range(len(headers) - 1, -1, -1):
@@ -240,11 +236,19 @@ def _origin(said: dict[str, bytes]) -> Origin | None:
         return None
     if partition is None or partition >= 2**31 or offset is None or replays is None:
         return None
-    return Origin(topic.decode(), partition, offset, identifier.decode(), replays)
+    timestamp = _number(said.get("timestamp"))
+    return Origin(
+        topic=topic.decode(),
+        partition=partition,
+        offset=offset,
+        timestamp=-1 if timestamp is None else timestamp,
+        id=identifier.decode(),
+        replays=replays,
+    )
 
 
 def _answer(record: Record) -> Answer | None:
-    said: dict[str, bytes | None] = dict(record.headers)
+    said = dict(record.headers)
     identifier = said.get(RESOLVES)
     if identifier is None or not _ID.fullmatch(identifier):
         return None
