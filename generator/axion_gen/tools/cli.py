@@ -13,8 +13,10 @@ from ..report import Format, Result, report
 from ..runtime.contract import dead_letter_topic, replay_topic
 from ..runtime.errors import BusError
 from ..runtime.testing.serve import serve
+from . import dead_letters
 
 app: Final = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app.add_typer(dead_letters.app, name="dead-letters")
 
 
 @app.callback()
