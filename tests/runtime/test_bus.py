@@ -28,7 +28,7 @@ from .test_headers import GOOD
 
 @pytest.fixture
 def broker() -> Iterator[EmbeddedBroker]:
-    with EmbeddedBroker(topics={**TOPICS, "items-dlq": 1}) as broker:
+    with EmbeddedBroker(topics={**TOPICS, "items-dlq": 1, "items-replay": 1}) as broker:
         yield broker
 
 
@@ -304,7 +304,7 @@ async def test_foreign_producers_need_no_headers(broker: EmbeddedBroker) -> None
 
 
 async def test_the_prefix_goes_before_every_topic_and_the_group(broker: EmbeddedBroker) -> None:
-    for name, partitions in {**TOPICS, "items-dlq": 1}.items():
+    for name, partitions in {**TOPICS, "items-dlq": 1, "items-replay": 1}.items():
         broker.create_topic(f"blue.{name}", partitions)
     servers = broker.bootstrap_servers
     addresses: list[str] = []
@@ -330,7 +330,7 @@ async def test_missing_topics_are_named_and_not_created() -> None:
     with EmbeddedBroker(topics={"item.commands": 1}) as broker:
         for _ in range(2):  # asking must not have made them
             with pytest.raises(
-                StartError, match=r"missing on .*: item.events, items-dlq, readings"
+                StartError, match=r"missing on .*: item.events, items-dlq, items-replay, readings"
             ):
                 async with bus_on(broker).run(Quiet()):
                     pass

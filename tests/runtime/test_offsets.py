@@ -9,14 +9,14 @@ from axion_gen.runtime.offsets import OffsetTracker
 def test_gaps_in_offsets_are_no_holes() -> None:
     tracker = OffsetTracker()
     for offset in (0, 5, 9):
-        tracker.take(offset)
+        tracker.take(offset, 0)
         tracker.finish(offset)
     assert tracker.position == 10
 
 
 def test_nothing_finished_commits_nothing() -> None:
     tracker = OffsetTracker()
-    tracker.take(3)
+    tracker.take(3, 0)
     assert tracker.position is None
 
 
@@ -27,7 +27,7 @@ def test_position_is_behind_the_last_of_the_finished_without_a_hole(data: st.Dat
     ends = order[: data.draw(st.integers(0, len(order)))]
     tracker = OffsetTracker()
     for offset in offsets:
-        tracker.take(offset)
+        tracker.take(offset, 0)
     finished: set[int] = set()
     for offset in ends:
         tracker.finish(offset)

@@ -4,11 +4,11 @@ import sys
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import suppress
 from typing import Any
-from uuid import uuid4
 
-from .context import Scope, scope
+from .context import Request, current
 from .errors import StartError
 from .headers import CAUSATION_ID, CORRELATION_ID, PROJECT_ID, USER_ID, fault_of
+from .identifiers import new_correlation_id
 
 Event = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Event]]
@@ -40,7 +40,7 @@ class BusMiddleware:
 
     async def _http(self, request: Event, receive: Receive, send: Send) -> None:
         headers = _values(request["headers"])
-        correlation_id = headers.get(CORRELATION_ID) or str(uuid4())
+        correlation_id = headers.get(CORRELATION_ID) or new_correlation_id()
 
         async def send_with_id(event: Event) -> None:
             if event["type"] == "http.response.start":
@@ -48,14 +48,17 @@ class BusMiddleware:
                 event["headers"] = [*event.get("headers", ()), (name, correlation_id.encode())]
             await send(event)
 
-        inherited = Scope(
+        inherited = Request(
             correlation_id=correlation_id,
             user_id=headers.get(USER_ID),
             project_id=headers.get(PROJECT_ID),
             causation_id=headers.get(CAUSATION_ID),
         )
-        with scope(inherited):
+        token = current.set(inherited)
+        try:
             await self._app(request, receive, send_with_id)
+        finally:
+            current.reset(token)
 
     async def _lifespan(self, request: Event, receive: Receive, send: Send) -> None:
         async def send_line(event: Event) -> None:

@@ -1,28 +1,37 @@
 """The bus: a service's client, consumer and dead letters, started and stopped together."""
 
-import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Generic, Self, TypeVar
 
 from .client import Client, Outgoing, Transport
-from .consumer import Consumer
-from .contract import SERVICE_NAME, Contract, dead_letter_topic
+from .consumer import SIGN_OF_LIFE_S, Consumer
+from .contract import SERVICE_NAME, Contract, dead_letter_topic, replay_topic
 from .errors import NotRunningError, StartError
 from .handlers import Handlers
 from .handling import call, pipeline
+from .headers import RawHeaders
+from .health import Health
 from .interceptors.dead_letter import ADDED_BYTES, DeadLetter
-from .interceptors.idempotency import Idempotency, MemoryStore
+from .interceptors.idempotency import Idempotency
+from .interceptors.outage import Held, Outage
 from .interceptors.retry import Retry
-from .interceptors.slots import Slots
+from .interceptors.slots import Places, Slots
 from .kafka import KafkaConsumer, KafkaProducer, require_topics
 from .settings import KafkaSettings
+from .statistics import Statistics
+from .stores import MemoryStore, Store
 
 logger = logging.getLogger(__name__)
 
 ClientT = TypeVar("ClientT", bound=Client)
 HandlersT = TypeVar("HandlersT", bound=Handlers)
+
+DEAD_S = 60.0
+"""A poll task that has not gone round for so long will not go round again."""
 
 
 class Bus(Generic[ClientT, HandlersT]):
@@ -37,6 +46,8 @@ class Bus(Generic[ClientT, HandlersT]):
         contract: Contract,
         client: Callable[[Contract, Transport], ClientT],
         settings: KafkaSettings | None = None,
+        store: Store | None = None,
+        outages: tuple[type[Exception], ...] = (),
     ) -> None:
         if not SERVICE_NAME.fullmatch(service):
             raise StartError(
@@ -44,18 +55,51 @@ class Bus(Generic[ClientT, HandlersT]):
                 " letters, digits and hyphens, 63 characters at most"
             )
         self.service = service
+        self.statistics = Statistics()
+        """What became of the records so far."""
+        self.held = Held()
+        """The messages that wait for the end of an outage."""
         self._contract = contract
         self._settings = settings
-        self._transport = _KafkaTransport()
+        self._store = store
+        self._outages = outages
+        self._new_client = client
+        self._transport = _KafkaTransport(self.statistics)
         self._consumer: Consumer | None = None
+        self._longest_rebalance_s = 0.0
         self.client: ClientT = client(contract, self._transport)
 
     @property
     def ready(self) -> bool:
         """Whether the group is joined; a member without partitions is ready too."""
-        return self._transport.producer is not None and (
-            self._consumer is None or self._consumer.joined
-        )
+        return self.health.ready
+
+    @property
+    def health(self) -> Health:
+        """What the probes of the service answer."""
+        reasons: list[str] = []
+        alive = True
+        ready = self._transport.producer is not None
+        if not ready:
+            reasons.append("the bus is not running")
+        consumer = self._consumer
+        if consumer is not None and ready:
+            if not consumer.joined:
+                ready = False
+                reasons.append("the consumer group is not joined")
+            silent = time.monotonic() - consumer.moved_at
+            if silent > max(DEAD_S, 2 * SIGN_OF_LIFE_S + self._longest_rebalance_s):
+                alive = False
+                reasons.append(f"nothing was taken or looked for in {silent:.0f} s")
+            if consumer.trouble:
+                reasons.append(consumer.trouble)
+        if self.held.since is not None:
+            seconds = time.time() - self.held.since
+            reasons.append(f"{self.held.count} held for {seconds:.0f} s: a dependency is away")
+        return Health(alive, ready, tuple(reasons))
+
+    def _client_on(self, transport: Transport) -> ClientT:
+        return self._new_client(self._contract, transport)
 
     @asynccontextmanager
     async def run(self, handlers: HandlersT | None = None) -> AsyncIterator[Self]:
@@ -68,43 +112,65 @@ class Bus(Generic[ClientT, HandlersT]):
         prefix = settings.topic_prefix
         client_id = settings.client_id or self.service
         received = {prefix + topic.address: topic for topic in self._contract.received}
-        handle = call(self._contract, handlers, self.client)
-        letters_to = prefix + dead_letter_topic(self.service)
-        needed = {prefix + topic.address for topic in self._contract.topics if topic.messages}
-        await require_topics(settings, client_id, needed | {letters_to} if received else needed)
+        self._longest_rebalance_s = settings.rebalance_timeout_s + settings.request_timeout_s
         async with AsyncExitStack() as stack:
+            threads = ThreadPoolExecutor(settings.max_concurrent_handlers, "kafka handler")
+            stack.callback(threads.shutdown, wait=False)
+            handle = call(self._contract, handlers, self.client, threads)
+            letters_to = prefix + dead_letter_topic(self.service)
+            replay = prefix + replay_topic(self.service)
+            needed = {prefix + topic.address for topic in self._contract.topics if topic.messages}
+            own = {letters_to, replay} if received else set()
+            await require_topics(settings, client_id, needed | own)
             producer = KafkaProducer(settings, client_id)
             await producer.start()
             stack.push_async_callback(producer.stop)
             self._transport.open(producer, prefix)
             stack.callback(self._transport.close)
-            if received:
+            if received and handlers is not None:
                 # Its own, with room for the added headers: a letter must fit if its record did.
                 letters = KafkaProducer(settings, client_id, extra_bytes=ADDED_BYTES)
                 await letters.start()
                 stack.push_async_callback(letters.stop)
                 group = settings.group_id or f"{prefix}{self.service}-group"
-                consumer = Consumer(KafkaConsumer(settings, client_id, group), received, settings)
+                store = self._store or MemoryStore(settings.idempotency_size)
+                await store.start(self.service, group, self._client_on)
+                stack.push_async_callback(store.stop)
+                consumer = Consumer(
+                    lambda moved: KafkaConsumer(settings, client_id, group, moved),
+                    received,
+                    settings,
+                    self.statistics,
+                    self.held,
+                    replay,
+                )
                 self._consumer = consumer
                 stack.push_async_callback(consumer.stop)
                 await consumer.start(
                     pipeline(
-                        Idempotency(MemoryStore(settings.idempotency_size)),
+                        Idempotency(store, consumer.pause),
                         DeadLetter(
                             _DeadLetterTopic(letters, letters_to),
                             self.service,
                             group,
                             consumer.pause,
+                            handlers.dead_lettered,
                         ),
+                        Outage(
+                            self.held,
+                            (*store.outages, *self._outages),
+                            consumer.pause,
+                            consumer.changed,
+                        )
+                        if settings.hold_on_outage
+                        else None,
                         Retry(
                             settings.retry_attempts,
                             settings.retry_backoff_ms / 1000,
                             consumer.pause,
                         ),
-                        Slots(
-                            asyncio.Semaphore(settings.max_concurrent_handlers),
-                            settings.handler_timeout_s,
-                        ),
+                        Slots(Places(settings.max_concurrent_handlers), settings.handler_timeout_s),
+                        store,
                         handle,
                     )
                 )
@@ -120,8 +186,9 @@ class Bus(Generic[ClientT, HandlersT]):
 class _KafkaTransport:
     """Emits to Kafka while the bus runs."""
 
-    def __init__(self) -> None:
+    def __init__(self, statistics: Statistics) -> None:
         self.producer: KafkaProducer | None = None
+        self._statistics = statistics
         self._prefix = ""
 
     def open(self, producer: KafkaProducer, prefix: str) -> None:
@@ -134,9 +201,17 @@ class _KafkaTransport:
     async def send(self, outgoing: Outgoing) -> None:
         if self.producer is None:
             raise NotRunningError("the bus is not running: emit within `async with bus.run(...)`")
-        await self.producer.send(
-            self._prefix + outgoing.topic, outgoing.key, outgoing.value, outgoing.headers.encode()
-        )
+        try:
+            await self.producer.send(
+                self._prefix + outgoing.topic,
+                outgoing.key,
+                outgoing.value,
+                outgoing.headers.encode(),
+            )
+        except BaseException:
+            self._statistics.failed_emits += 1
+            raise
+        self._statistics.emitted += 1
 
 
 class _DeadLetterTopic:
@@ -146,7 +221,5 @@ class _DeadLetterTopic:
         self._producer = producer
         self._topic = topic
 
-    async def write(
-        self, key: bytes | None, value: bytes | None, headers: list[tuple[str, bytes]]
-    ) -> None:
+    async def write(self, key: bytes | None, value: bytes | None, headers: RawHeaders) -> None:
         await self._producer.send(self._topic, key, value, headers)

@@ -1,20 +1,20 @@
 """Emitting: a typed call becomes a record with complete headers."""
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 from uuid import UUID
 
 from pydantic import BaseModel
 
 from .context import Metadata, complete
-from .contract import Contract, Message
+from .contract import Contract
 from .headers import Headers
 
 Key = str | bytes | UUID
 """What may be given as a record's key; text is encoded as UTF-8."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Outgoing:
     """A message on its way out."""
 
@@ -27,7 +27,7 @@ class Outgoing:
 
 
 class Transport(Protocol):
-    """Where emitted messages go: Kafka, memory, later an outbox."""
+    """Where emitted messages go: Kafka, an outbox, memory."""
 
     async def send(self, outgoing: Outgoing) -> None:
         """Return once the message is safe: acknowledged, recorded, written."""
@@ -39,16 +39,12 @@ class Client:
     def __init__(self, contract: Contract, transport: Transport) -> None:
         self._contract = contract
         self._transport = transport
-        self._messages: dict[tuple[str, type[BaseModel]], Message[Any]] = {
-            (topic.address, message.model): message
-            for topic in contract.topics
-            for message in topic.messages
-        }
 
     async def _emit(
         self, topic: str, message: BaseModel, key: Key | None, metadata: Metadata | None
     ) -> str:
-        declared = self._messages.get((topic, type(message)))
+        channel = self._contract.by_address.get(topic)
+        declared = None if channel is None else channel.by_model.get(type(message))
         if declared is None:
             raise self._not_in_contract(topic, message)
         headers = complete(metadata, declared.name)
@@ -58,7 +54,9 @@ class Client:
             topic=topic,
             key=key if key is None or isinstance(key, bytes) else str(key).encode(),
             # What the caller left out stays out: absent is not null.
-            value=message.model_dump_json(by_alias=True, exclude_unset=True).encode(),
+            value=message.__pydantic_serializer__.to_json(
+                message, by_alias=True, exclude_unset=True
+            ),
             headers=headers,
             message=message,
         )

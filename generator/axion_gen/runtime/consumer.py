@@ -10,22 +10,37 @@ ends after the partition was revoked changes nothing that is committed.
 
 import asyncio
 import logging
-from collections.abc import Hashable, Iterable, Mapping
+import time
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
 from .contract import Topic
+from .dead_letters import origin
 from .delivery import Delivery, Handle
-from .kafka import POLL_INTERVAL_S, CommitError, KafkaConsumer, Partition
+from .headers import Record
+from .interceptors.insistence import describe
+from .interceptors.outage import Held
+from .kafka import (
+    CommitError,
+    ConsumerBrokenError,
+    KafkaConsumer,
+    Moved,
+    Partition,
+)
 from .offsets import OffsetTracker
 from .queues import KeyQueues
 from .settings import KafkaSettings
+from .statistics import Statistics, TopicStatistics
 
 logger = logging.getLogger(__name__)
 
-BREATH = 50
-"""After so many records a worker lets the event loop turn: heartbeats must go out."""
-POLL_ERROR_PAUSE_S = 1.0
+BREATH_S = 0.01
+"""After so long without a wait a worker lets the event loop turn: heartbeats must go out."""
+SIGN_OF_LIFE_S = 5.0
+"""The group is told at least so often that this member is alive, however busy it is."""
+FIRST_PAUSE_S = 1.0
+LONGEST_PAUSE_S = 30.0
 
 
 @dataclass(eq=False, slots=True)
@@ -34,6 +49,7 @@ class Assignment:
 
     partition: Partition
     topic: Topic
+    statistics: TopicStatistics
     tracker: OffsetTracker = field(default_factory=OffsetTracker)
     running: int = 0
     """How many of its records are with a worker."""
@@ -48,28 +64,43 @@ class Consumer:
 
     def __init__(
         self,
-        kafka: KafkaConsumer,
+        connect: Callable[[Moved], KafkaConsumer],
         topics: Mapping[str, Topic],
         settings: KafkaSettings,
+        statistics: Statistics,
+        held: Held,
+        replay: str,
     ) -> None:
-        self._kafka = kafka
+        self._connect = connect
+        self._kafka = connect(self._moved)
         self._topics = topics
+        # What comes over the replay topic finds its own topic, or is no message of this one.
+        self._all = {**topics, replay: Topic(replay, messages=(), unknown="dead-letter")}
+        self._replay = replay
         self._settings = settings
-        self._assignments: dict[Partition, Assignment] = {}
+        self.statistics = statistics
+        self.held = held
+        self.assignments: dict[Partition, Assignment] = {}
         self._queues: KeyQueues[Queue, tuple[Assignment, Delivery]] = KeyQueues()
         self._workers: set[asyncio.Task[None]] = set()
         self._pausing = 0
         self._changed = asyncio.Event()
         """Something was taken up or ended: there may be room, or a drain may be over."""
         self._stopping = False
+        self._broken = False
+        """Whether the consumer must be replaced, for it will not recover."""
         self._tasks: list[asyncio.Task[None]] = []
         self.joined = False
         """Whether the group has given this member an assignment, an empty one included."""
+        self.trouble: str | None = None
+        """Why nothing can be taken at present, for people; none if all is well."""
+        self.moved_at = time.monotonic()
+        """When the poll task last went round: that it does is this instance's sign of life."""
 
     async def start(self, handle: Handle) -> None:
         """Join the group and begin to handle."""
         self._handle = handle
-        await self._kafka.start(self._topics, self._revoked, self._assigned)
+        await self._kafka.start(self._all, self._revoked, self._assigned)
         self._tasks = [
             asyncio.create_task(self._poll(), name="kafka poll"),
             asyncio.create_task(self._commit_regularly(), name="kafka commit"),
@@ -85,11 +116,12 @@ class Consumer:
             await asyncio.wait((poll,), timeout=self._settings.drain_timeout_s)
             commits.cancel()
             await asyncio.wait((commits,))
-        await self._drain(set(self._assignments.values()))
+        await self._drain(set(self.assignments.values()))
         for worker in self._workers:
             worker.cancel()
-        await asyncio.gather(*self._workers, return_exceptions=True)
-        await self._commit(self._assignments.values())
+        if self._workers:  # a thread cannot be cancelled, and nobody waits for it for ever
+            await asyncio.wait(self._workers, timeout=FIRST_PAUSE_S)
+        await self._commit(self.assignments.values())
         await self._kafka.stop()
         for task in self._tasks:
             task.cancel()
@@ -98,79 +130,116 @@ class Consumer:
     async def pause(self, seconds: float) -> None:
         """Wait, and let another worker have this one's place meanwhile."""
         self._pausing += 1
-        self._employ()
+        self.changed()
         try:
             await asyncio.sleep(seconds)
         finally:
             self._pausing -= 1
 
+    def changed(self) -> None:
+        """Look again at what may be taken."""
+        self._employ()
+        self._changed.set()
+
+    @property
+    def in_flight(self) -> int:
+        """How many records are taken and not finished."""
+        return sum(assignment.tracker.in_flight for assignment in self.assignments.values())
+
+    def highwater(self, partition: Partition) -> int | None:
+        """The offset behind the partition's last record, as far as it is known."""
+        return self._kafka.highwater(partition)
+
     # Taking
 
     async def _poll(self) -> None:
+        pause = FIRST_PAUSE_S
+        half = (self._settings.max_in_flight_per_partition + 1) // 2
         while not self._stopping:
+            self.moved_at = time.monotonic()
             try:
+                if self._broken:
+                    await self._replace()
                 await self._room()
-                half = (self._settings.max_in_flight_per_partition + 1) // 2
                 batch = await self._kafka.take(self._eligible(), min(half, max(1, self._free())))
-            except Exception:  # nothing may end the poll task; the log says what stands still
-                if self._stopping:
-                    return
-                logger.exception("cannot take records, next try in %g s", POLL_ERROR_PAUSE_S)
-                await asyncio.sleep(POLL_ERROR_PAUSE_S)
-                continue
-            for partition, records in batch.items():
-                assignment = self._assignments.get(partition)
-                if assignment is None or self._stopping:
-                    continue  # not taken, so whoever has the partition next reads it
-                for record in records:
-                    assignment.tracker.take(record.offset)
-                    key: Hashable = None
-                    if self._settings.ordering == "key":
-                        # No key, no order: a queue of its own for each such record.
-                        key = record.offset if record.key is None else record.key
-                    self._queues.add(
-                        (assignment, key), (assignment, Delivery(record, assignment.topic))
-                    )
-            self._employ()
+                self._take_up(batch)
+            except Exception as error:  # nothing may end the poll task
+                self._broken = self._broken or isinstance(error, ConsumerBrokenError)
+                self.trouble = describe(error)
+                logger.error("cannot take records, next try in %g s: %s", pause, self.trouble)
+                await self._pause_unless_stopping(pause)
+                pause = min(2 * pause, LONGEST_PAUSE_S)
+            else:
+                self.trouble, pause = None, FIRST_PAUSE_S
+
+    async def _pause_unless_stopping(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while not self._stopping:
+                    self._changed.clear()
+                    await self._changed.wait()
+
+    def _take_up(self, batch: Mapping[Partition, list[Record]]) -> None:
+        by_key = self._settings.ordering == "key"
+        add = self._queues.add
+        for partition, records in batch.items():
+            assignment = self.assignments.get(partition)
+            if assignment is None or self._stopping:
+                continue  # not taken, so whoever has the partition next reads it
+            topic, statistics = assignment.topic, assignment.statistics
+            take, replayed = assignment.tracker.take, partition.topic == self._replay
+            statistics.received += len(records)
+            for record in records:
+                offset = record.offset
+                take(offset, record.timestamp)
+                key: Hashable = None
+                if by_key:
+                    # No key, no order: a queue of its own for each such record.
+                    key = record.key
+                    if key is None:
+                        key = offset
+                delivery = Delivery(record, topic, statistics)
+                if replayed:
+                    delivery.origin = came_from = origin(record)
+                    if came_from is not None:
+                        delivery.topic = self._topics.get(came_from.topic, topic)
+                add((assignment, key), (assignment, delivery))
+        self._employ()
 
     async def _room(self) -> None:
         """Wait for room; but not so long that the group takes this member for dead."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(POLL_INTERVAL_S / 3):
+            async with asyncio.timeout(SIGN_OF_LIFE_S):
                 while not self._eligible() and not self._stopping:
                     self._changed.clear()
                     await self._changed.wait()
 
     def _eligible(self) -> list[Partition]:
         """From which partitions to take: none unless a handler is free for what comes."""
-        if (
-            self._queues
-            or self._busy() >= self._settings.max_concurrent_handlers
-            or self._free() <= 0
-        ):
+        if self._queues or self.held or self._places() <= 0 or self._free() <= 0:
             return []
         # Half of a partition's limit is taken at once, while the other half is free.
         half = self._settings.max_in_flight_per_partition // 2
         return [
             partition
-            for partition, assignment in self._assignments.items()
+            for partition, assignment in self.assignments.items()
             if assignment.tracker.in_flight <= half
         ]
 
     def _free(self) -> int:
         """How many records may be taken over all partitions."""
-        taken = sum(assignment.tracker.in_flight for assignment in self._assignments.values())
-        return self._settings.max_in_flight - taken
+        return self._settings.max_in_flight - self.in_flight
 
     # Handling
 
-    def _busy(self) -> int:
-        return len(self._workers) - self._pausing
+    def _places(self) -> int:
+        """How many more workers may be at work. What is held counts: an outage spreads no wider."""
+        busy = len(self._workers) - self._pausing + self.held.count
+        return self._settings.max_concurrent_handlers - busy
 
     def _employ(self) -> None:
         """Have as many workers as there are ready keys and handlers allowed."""
-        free = self._settings.max_concurrent_handlers - self._busy()
-        for _ in range(min(len(self._queues), free)):
+        for _ in range(min(len(self._queues), self._places())):
             worker = asyncio.create_task(self._work(), name="kafka worker")
             self._workers.add(worker)
             worker.add_done_callback(self._left)
@@ -181,33 +250,33 @@ class Consumer:
         self._changed.set()
 
     async def _work(self) -> None:
-        handled = 0
+        queues, handle, clock = self._queues, self._handle, time.perf_counter
+        breath = clock() + BREATH_S
         # Those that come back from a pause may be too many; the surplus goes.
-        while self._queues and self._busy() <= self._settings.max_concurrent_handlers:
-            queue, (assignment, delivery) = self._queues.take()
+        while queues and self._places() >= 0:
+            queue, (assignment, delivery) = queues.take()
             assignment.running += 1
-            if not self._queues:
-                self._changed.set()
             try:
-                await self._handle(delivery)
+                await handle(delivery)
             except Exception:  # not the handler's: ours. The offset stays where it is.
                 logger.exception("%s: cannot be brought to an end", delivery.place)
             else:
                 assignment.tracker.finish(delivery.record.offset)
             finally:
                 assignment.running -= 1
-                self._queues.release(queue)
-                self._changed.set()
-            handled += 1
-            if handled % BREATH == 0:
+                queues.release(queue)
+                if not queues or not assignment.running:
+                    self._changed.set()
+            if clock() > breath:
                 await asyncio.sleep(0)
+                breath = clock() + BREATH_S
 
     # Committing
 
     async def _commit_regularly(self) -> None:
         while True:
             await asyncio.sleep(self._settings.commit_interval_ms / 1000)
-            await self._commit(self._assignments.values())
+            await self._commit(self.assignments.values())
 
     async def _commit(self, assignments: Iterable[Assignment]) -> None:
         due = [
@@ -220,33 +289,43 @@ class Consumer:
         try:
             await self._kafka.commit({assignment.partition: at for assignment, at in due})
         except CommitError as error:
+            self.statistics.failed_commits += 1
             logger.warning("offsets not committed, tried again later: %s", error)
             return
+        self.statistics.commits += 1
         for assignment, position in due:
             assignment.committed = position
 
     # Rebalancing
 
     async def _assigned(self, partitions: set[Partition]) -> None:
-        self._assignments = {
-            partition: Assignment(partition, self._topics[partition.topic])
+        self.assignments = {
+            partition: Assignment(
+                partition, self._all[partition.topic], self.statistics.topic(partition.topic)
+            )
             for partition in sorted(partitions)
         }
         self.joined = True
+        self.statistics.rebalances += 1
+        names = ", ".join(f"{topic}[{number}]" for topic, number in self.assignments)
+        logger.info("assigned: %s", names or "nothing")
         self._changed.set()
 
     async def _revoked(self, partitions: set[Partition]) -> None:
         """Finish what runs of these partitions, commit, let go. Awaited by the group."""
         gone = {
-            self._assignments.pop(partition)
+            self.assignments.pop(partition)
             for partition in partitions
-            if partition in self._assignments
+            if partition in self.assignments
         }
         await self._drain(gone)
         await self._commit(gone)
 
     async def _drain(self, assignments: set[Assignment]) -> None:
-        self._queues.drop(lambda queue: queue[0] in assignments)
+        for assignment in assignments:
+            assignment.statistics.dropped += self._queues.drop(
+                lambda queue, gone=assignment: queue[0] is gone  # type: ignore[misc]
+            )
         try:
             async with asyncio.timeout(self._settings.drain_timeout_s):
                 while any(assignment.running for assignment in assignments):
@@ -257,3 +336,29 @@ class Consumer:
                 "%d handlers outlived the drain: their records are handled again elsewhere",
                 sum(assignment.running for assignment in assignments),
             )
+
+    def _moved(self, partition: Partition, before: int | None, to: int) -> None:
+        """Kafka no longer had, or never had, the position to read from."""
+        assignment = self.assignments.get(partition)
+        if assignment is not None and assignment.tracker.position is None:
+            assignment.tracker.position = to  # so that it is known even if nothing comes
+        if before is not None:
+            self.statistics.topic(partition.topic).jumps += 1
+            logger.error(
+                "%s[%d]: offset %d does not exist any more, going on at %d: records were deleted"
+                " before they were read, or the topic was made again",
+                *partition,
+                before,
+                to,
+            )
+
+    async def _replace(self) -> None:
+        """Put a new consumer in the place of one that will not recover."""
+        logger.error("the consumer will not recover and is replaced: %s", self.trouble)
+        self.joined = False
+        await self._revoked(set(self.assignments))
+        await self._kafka.stop()
+        self._kafka = self._connect(self._moved)
+        await self._kafka.start(self._all, self._revoked, self._assigned)
+        self._broken = False
+        self.statistics.rebuilds += 1

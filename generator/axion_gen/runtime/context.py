@@ -4,16 +4,16 @@ It is set around each handler and each HTTP request, so what is emitted there in
 it and nobody passes it by hand (standard, section 2).
 """
 
+import asyncio
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Coroutine
 from contextvars import ContextVar
-from dataclasses import dataclass, field
-from datetime import datetime
-from itertools import count
-from typing import Generic, TypeVar
-from uuid import UUID, uuid4
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar, cast
+from uuid import UUID
 
+from .delivery import Delivery
 from .errors import MetadataError
 from .headers import (
     CAUSATION_ID,
@@ -25,34 +25,127 @@ from .headers import (
     RawHeaders,
     checked,
 )
-from .identifiers import derived_message_id, new_message_id
+from .identifiers import derived_message_id, new_correlation_id, new_message_id
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import (  # type: ignore[import-not-found,unused-ignore]
+        AsyncSession,
+    )
 
 ClientT = TypeVar("ClientT")
 IdentityT = TypeVar("IdentityT", bound=str | None)
+ResultT = TypeVar("ResultT")
 
 
-@dataclass(frozen=True)  # no slots: Context[...](...) fails with them
 class Context(Generic[ClientT, IdentityT]):
     """What a handler knows of the message it handles, and the client to answer with."""
 
-    client: ClientT
-    topic: str
-    """The channel's address in the contract, without `KAFKA_TOPIC_PREFIX`."""
-    partition: int
-    offset: int
-    key: bytes | None
-    headers: RawHeaders
-    """All headers of the record, ours and others, as they came."""
-    message_id: str
-    message_type: str
-    correlation_id: str
-    causation_id: str
-    user_id: IdentityT
-    project_id: IdentityT
-    timestamp: datetime
-    """When the message was made, by its producer's clock: it informs and orders nothing."""
-    attempt: int
-    """How many times this message was tried before, from 0."""
+    __slots__ = ("_attempt", "_delivery", "_headers", "client", "ordinal")
+
+    def __init__(self, delivery: Delivery, headers: Headers, client: ClientT) -> None:
+        self.client = client
+        self.ordinal = 0
+        """The number of messages emitted so far: the next one's id derives from it."""
+        self._attempt = delivery.attempts - 1
+        self._delivery = delivery
+        self._headers = headers
+
+    @property
+    def topic(self) -> str:
+        """The channel's address in the contract, without `KAFKA_TOPIC_PREFIX`."""
+        return self._delivery.topic.address
+
+    @property
+    def partition(self) -> int:
+        """The partition the record is on."""
+        return self._delivery.record.partition
+
+    @property
+    def offset(self) -> int:
+        """The record's place in its partition."""
+        return self._delivery.record.offset
+
+    @property
+    def key(self) -> bytes | None:
+        """The record's key."""
+        return self._delivery.record.key
+
+    @property
+    def headers(self) -> RawHeaders:
+        """All headers of the record, ours and others, as they came."""
+        return self._delivery.record.headers
+
+    @property
+    def message_id(self) -> str:
+        """The message's id: the cause of what is emitted here."""
+        return self._headers.message_id
+
+    @property
+    def message_type(self) -> str:
+        """The message's name in the contract."""
+        return self._delivery.message.name if self._delivery.message else ""
+
+    @property
+    def correlation_id(self) -> str:
+        """The id of the chain of messages and requests that this one belongs to."""
+        return self._headers.correlation_id
+
+    @property
+    def causation_id(self) -> str:
+        """The id of the message that caused this one."""
+        return self._headers.causation_id
+
+    @property
+    def user_id(self) -> IdentityT:
+        """Who started the chain."""
+        return cast("IdentityT", self._headers.user_id)
+
+    @property
+    def project_id(self) -> IdentityT:
+        """For which project; nothing of another one may be seen or changed."""
+        return cast("IdentityT", self._headers.project_id)
+
+    @property
+    def timestamp(self) -> datetime:
+        """When the message was made, by its producer's clock: it informs and orders nothing."""
+        return datetime.fromtimestamp(self._headers.timestamp / 1000, UTC)
+
+    @property
+    def attempt(self) -> int:
+        """How many times this message was tried before, from 0."""
+        return self._attempt
+
+    @property
+    def replays(self) -> int:
+        """How often it came back from the dead letter topic."""
+        return self._delivery.origin.replays if self._delivery.origin else 0
+
+    @property
+    def session(self) -> "AsyncSession":
+        """The transaction that this attempt runs in: what is written here holds if it succeeds.
+
+        Raises:
+            LookupError: the bus runs without a SQL store.
+        """
+        session: AsyncSession | None = self._delivery.session
+        if session is None:
+            raise LookupError(
+                "no transaction: the bus has no SQL store, Bus(..., store=SqlStore())"
+            )
+        return session
+
+    def wait(self, awaitable: Coroutine[Any, Any, ResultT]) -> ResultT:
+        """Await something from a synchronous handler, which runs in a thread.
+
+            message_id = context.wait(context.client.emit("item.events", ItemCreated(...)))
+
+        Raises:
+            RuntimeError: called on the event loop: `await` it there.
+        """
+        loop = thread_loop.get()
+        if loop is None:
+            raise RuntimeError("`wait` is for handlers that are a plain `def`; `await` it here")
+        return asyncio.run_coroutine_threadsafe(awaitable, loop).result()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,43 +162,48 @@ class Metadata:
 
 
 @dataclass(slots=True)
-class Scope:
-    """What everything emitted within it inherits."""
+class Request:
+    """The context of an HTTP request: what everything emitted within it inherits."""
 
     correlation_id: str
     user_id: str | None
     project_id: str | None
-    message_id: str | None = None
-    """The message being handled; none in an HTTP request."""
     causation_id: str | None = None
-    """What caused an HTTP request, if its client said so."""
-    ordinals: Iterator[int] = field(default_factory=count)
+    """What caused the request, if its client said so."""
 
 
-_current: ContextVar[Scope | None] = ContextVar("axion_scope", default=None)
+current: ContextVar[Context[Any, Any] | Request | None] = ContextVar("axion", default=None)
+"""The message or request at hand. Each message is handled in a task of its own or sets it anew."""
+
+thread_loop: ContextVar[asyncio.AbstractEventLoop | None] = ContextVar("axion_loop", default=None)
+"""The bus's event loop, in the threads of synchronous handlers."""
 
 
-@contextmanager
-def scope(new: Scope) -> Iterator[None]:
-    """Make `new` the context of what is emitted within."""
-    token = _current.set(new)
-    try:
-        yield
-    finally:
-        _current.reset(token)
+def identity() -> tuple[str | None, str | None]:
+    """User and project of the message or request at hand, where they are known."""
+    here = current.get()
+    return (None, None) if here is None else (here.user_id, here.project_id)
 
 
-def log_context() -> dict[str, str]:
+def log_context() -> dict[str, str | int]:
     """The ids of the message or request at hand, by the names a log line gives them."""
-    current = _current.get()
-    if current is None:
+    here = current.get()
+    if here is None:
         return {}
-    ids = {
-        "correlation_id": current.correlation_id,
-        "message_id": current.message_id,
-        "user_id": current.user_id,
-        "project_id": current.project_id,
+    ids: dict[str, str | int | None] = {
+        "correlation_id": here.correlation_id,
+        "causation_id": here.causation_id,
+        "user_id": here.user_id,
+        "project_id": here.project_id,
     }
+    if isinstance(here, Context):
+        ids |= {
+            "message_id": here.message_id,
+            "message_type": here.message_type,
+            "topic": here.topic,
+            "partition": here.partition,
+            "offset": here.offset,
+        }
     return {name: value for name, value in ids.items() if value is not None}
 
 
@@ -116,44 +214,42 @@ def complete(metadata: Metadata | None, message_type: str) -> Headers:
         MetadataError: user or project are not known, or a value is none for its header.
     """
     given = metadata or _NOTHING
-    current = _current.get() or _NO_SCOPE
+    here = current.get()
+    caused_by = user_id = project_id = chain = None
+    if isinstance(here, Context):
+        caused_by = here.message_id
+    elif here is not None:
+        caused_by = here.causation_id
+    if here is not None:
+        chain, user_id, project_id = here.correlation_id, here.user_id, here.project_id
     if given.message_id is not None:
         message_id = checked(MESSAGE_ID, str(given.message_id))
-    elif current.message_id is not None:
-        message_id = derived_message_id(current.message_id, next(current.ordinals))
+    elif isinstance(here, Context):
+        message_id = derived_message_id(here.message_id, here.ordinal)
+        here.ordinal += 1
     else:
         message_id = new_message_id()
     return Headers(
-        correlation_id=_first(CORRELATION_ID, given.trace_id, current.correlation_id)
-        or str(uuid4()),
-        causation_id=_first(
-            CAUSATION_ID, given.causation_id, current.message_id, current.causation_id
-        )
-        or message_id,
-        user_id=_known(USER_ID, given.user_id, current.user_id),
-        project_id=_known(PROJECT_ID, given.project_id, current.project_id),
-        timestamp=time.time_ns() // 1_000_000,
-        message_id=message_id,
-        message_type=message_type,
+        _given(CORRELATION_ID, given.trace_id) or chain or new_correlation_id(),
+        _given(CAUSATION_ID, given.causation_id) or caused_by or message_id,
+        _given(USER_ID, given.user_id) or user_id or _unknown(USER_ID),
+        _given(PROJECT_ID, given.project_id) or project_id or _unknown(PROJECT_ID),
+        time.time_ns() // 1_000_000,
+        message_id,
+        message_type,
     )
 
 
-def _first(header: str, *values: str | UUID | None) -> str | None:
-    for value in values:
-        if value is not None and value != "":
-            return checked(header, str(value))
-    return None
+def _given(header: str, value: str | UUID | None) -> str | None:
+    """What metadata says, checked; what the context says was checked when it came in."""
+    return checked(header, str(value)) if value is not None and value != "" else None
 
 
-def _known(header: str, *values: str | UUID | None) -> str:
-    value = _first(header, *values)
-    if value is None:
-        raise MetadataError(
-            f"{header} is not known: emit within a handler or a request that carries it,"
-            f" or pass metadata=Metadata({header[2:].replace('-', '_')}=...)"
-        )
-    return value
+def _unknown(header: str) -> NoReturn:
+    raise MetadataError(
+        f"{header} is not known: emit within a handler or a request that carries it,"
+        f" or pass metadata=Metadata({header[2:].replace('-', '_')}=...)"
+    )
 
 
 _NOTHING = Metadata()
-_NO_SCOPE = Scope(correlation_id="", user_id=None, project_id=None)

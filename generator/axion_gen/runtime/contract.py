@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel
@@ -27,7 +28,7 @@ class Message(Generic[ModelT]):
     """The method of `Handlers` that receives it; none: this service does not receive it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: what is looked up for each message is kept
 class Topic:
     """One channel of the contract on Kafka."""
 
@@ -42,19 +43,34 @@ class Topic:
     unknown: Literal["skip", "dead-letter"] = "skip"
     """What becomes of a record whose type the contract does not know."""
 
+    @cached_property
+    def by_name(self) -> dict[str, Message[Any]]:
+        """The messages of the channel by `x-message-type`."""
+        return {message.name: message for message in self.messages}
+
+    @cached_property
+    def by_model(self) -> dict[type[BaseModel], Message[Any]]:
+        """The messages of the channel by the type of their payload."""
+        return {message.model: message for message in self.messages}
+
     @property
     def received(self) -> tuple[Message[Any], ...]:
         """The messages of the channel that this service handles."""
         return tuple(message for message in self.messages if message.handler is not None)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots, as Topic
 class Contract:
     """All topics of one AsyncAPI document."""
 
     title: str
     version: str
     topics: tuple[Topic, ...]
+
+    @cached_property
+    def by_address(self) -> dict[str, Topic]:
+        """The topics by their channel's address."""
+        return {topic.address: topic for topic in self.topics}
 
     @property
     def received(self) -> tuple[Topic, ...]:
@@ -63,9 +79,9 @@ class Contract:
 
     def topic(self, address: str) -> Topic:
         """The topic at an address; `LookupError` where the contract has none."""
-        for topic in self.topics:
-            if topic.address == address:
-                return topic
+        topic = self.by_address.get(address)
+        if topic is not None:
+            return topic
         known = ", ".join(topic.address for topic in self.topics) or "none"
         raise LookupError(f"the contract {self.title!r} has no topic {address!r}; it has {known}")
 

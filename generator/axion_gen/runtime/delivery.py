@@ -1,25 +1,66 @@
 """One record on its way to its handler."""
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel
 
 from .contract import Message, Topic
-from .headers import Headers, Record
+from .dead_letters import Origin
+from .headers import Headers, Record, message_id_of
+from .identifiers import idempotency_key
+from .statistics import TopicStatistics
+
+if TYPE_CHECKING:
+    from .client import Client
 
 
-@dataclass(slots=True)
+Outcome = Literal["handled", "skipped", "duplicate", "dead-lettered"]
+"""How a delivery came to its end."""
+
+
 class Delivery:
-    """A record, and what the interceptors have learned of it so far."""
+    """A record, and what the interceptors have learned of it so far.
 
-    record: Record
-    topic: Topic
+    One is made for each record, so what is rarely set is a default of the class.
+    """
+
     headers: Headers | None = None
-    message: Message[BaseModel] | None = None
+    message: Message[Any] | None = None
     payload: BaseModel | None = None
+    origin: Origin | None = None
+    """Where it was first read, for a record of the replay topic."""
+    deliveries: int = 1
+    """How often it was begun, this time included, as far as the store knows."""
     attempts: int = 0
     """How often the handler has been called for it."""
+    outcome: Outcome = "handled"
+    marked: bool = False
+    """Whether the handler's own transaction has marked it as processed."""
+    client: "Client | None" = None
+    """Emits within the handler's transaction, with a store that has one."""
+    session: Any = None
+    """That transaction, an `AsyncSession`."""
+
+    def __init__(self, record: Record, topic: Topic, statistics: TopicStatistics) -> None:
+        self.record = record
+        self.topic = topic
+        self.statistics = statistics
+
+    def skip(self) -> None:
+        """Note that it is not for this service."""
+        self.outcome = "skipped"
+        self.statistics.skipped += 1
+
+    @property
+    def key(self) -> str:
+        """Its idempotency key."""
+        return idempotency_key(self.record.topic, self.record.partition, self.record.offset)
+
+    @property
+    def message_id(self) -> str:
+        """The id the record says it has, or `topic:partition:offset`."""
+        return message_id_of(self.record) if self.headers is None else self.headers.message_id
 
     @property
     def place(self) -> str:
@@ -28,7 +69,7 @@ class Delivery:
         return f"{record.topic}[{record.partition}]@{record.offset}"
 
 
-Handle = Callable[[Delivery], Awaitable[None]]
+Handle = Callable[[Delivery], Coroutine[Any, Any, None]]
 """Handles a delivery to its end, or raises what went wrong."""
 
 Pause = Callable[[float], Awaitable[None]]

@@ -28,8 +28,20 @@ class EmitError(BusError):
         self.unknown = unknown
 
 
+class RecordTooLargeError(EmitError):
+    """A record is larger than its topic, or the client, takes."""
+
+
 class MetadataError(BusError):
     """What is emitted lacks a user or a project, or carries metadata that is no header's value."""
+
+
+class DependencyUnavailable(BusError):  # noqa: N818  # the standard's name
+    """Raised by a handler when what it needs is away: a database, another service.
+
+    Once its attempts are used up the message is held until the dependency is back, instead
+    of becoming a dead letter (standard, section 3).
+    """
 
 
 class PermanentError(BusError):

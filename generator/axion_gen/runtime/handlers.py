@@ -3,6 +3,8 @@
 from abc import ABC
 from difflib import get_close_matches
 
+from .interceptors.dead_letter import DeadLettered
+
 
 class Handlers(ABC):  # noqa: B024 - the generated class has the abstract methods
     """The base of the generated `Handlers`, one abstract method for each received message.
@@ -11,6 +13,13 @@ class Handlers(ABC):  # noqa: B024 - the generated class has the abstract method
     the class. What no checker sees, a method for a message that does not exist or no longer
     exists, is refused here, when the class is defined.
     """
+
+    async def dead_lettered(self, letter: DeadLettered) -> None:  # noqa: B027 - may be left out
+        """Called once a message has become a dead letter: nobody waits for it in vain.
+
+        The letter is safe by then. What is raised here is tried again twice, then logged.
+        It may be called twice for one message if the process dies meanwhile.
+        """
 
     def __init_subclass__(cls) -> None:
         """Refuse a method named `on_...` that handles no message of the contract."""

@@ -1,21 +1,29 @@
 """The way of a record to its handler: the interceptors, in their order."""
 
+import asyncio
+import inspect
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from concurrent.futures import Executor
+from contextvars import copy_context
 from typing import Any
 
+from pydantic import BaseModel
+
 from .client import Client
-from .context import Context, Scope, scope
+from .context import Context, current, thread_loop
 from .contract import Contract
 from .delivery import Delivery, Handle
 from .errors import StartError
 from .handlers import Handlers
 from .interceptors.dead_letter import DeadLetter
+from .interceptors.deliveries import Deliveries
 from .interceptors.envelope import Envelope
 from .interceptors.idempotency import Idempotency
+from .interceptors.outage import Outage
 from .interceptors.payload import Payload
 from .interceptors.retry import Retry
 from .interceptors.slots import Slots
+from .stores import Store
 
 Method = Callable[[Any, Context[Any, Any]], Awaitable[None]]
 
@@ -23,8 +31,10 @@ Method = Callable[[Any, Context[Any, Any]], Awaitable[None]]
 def pipeline(
     idempotency: Idempotency,
     dead_letter: DeadLetter,
+    outage: Outage | None,
     retry: Retry,
     slots: Slots,
+    store: Store,
     handler: Handle,
 ) -> Handle:
     """The way of a record, from the outside in.
@@ -33,20 +43,29 @@ def pipeline(
 
     1. skipped if it bears a mark, and marked once all that follows is done;
     2. dead-lettered if anything that follows raises;
-    3. refused if its headers are bad, skipped if it is not for this service;
-    4. validated, once: what is invalid stays so, and costs no slot;
-    5. tried, and tried again;
-    6. given a slot and a time limit, for one attempt;
-    7. handled.
+    3. refused if it was begun twice and never ended: it may be what the process died of;
+    4. refused if its headers are bad, skipped if it is not for this service;
+    5. validated, once: what is invalid stays so, and costs no slot;
+    6. held, while a dependency is away;
+    7. tried, and tried again;
+    8. given a slot and a time limit, for one attempt;
+    9. put into a transaction with its mark, if the store has transactions;
+    10. handled.
     """
-    following = handler
-    for interceptor in (slots, retry, Payload(), Envelope(), dead_letter, idempotency):
-        following = interceptor.wrap(following)
+    following = store.transact(handler)
+    inwards = (idempotency, dead_letter, Deliveries(), Envelope(), Payload(), outage, retry, slots)
+    for interceptor in reversed(inwards):
+        if interceptor is not None:
+            following = interceptor.wrap(following)
     return following
 
 
-def call(contract: Contract, handlers: Handlers | None, client: Client) -> Handle:
+def call(
+    contract: Contract, handlers: Handlers | None, client: Client, threads: Executor
+) -> Handle:
     """The innermost step: the handler's method, within the context of its message.
+
+    A method that is a plain `def` runs in one of `threads`, so that it blocks nobody else.
 
     Raises:
         StartError: the contract has messages to receive, and their handlers are missing.
@@ -58,35 +77,35 @@ def call(contract: Contract, handlers: Handlers | None, client: Client) -> Handl
             method = getattr(handlers, name, None)
             if method is None:
                 raise StartError(f"{message.name} on {topic.address} needs a handler: `{name}`")
-            methods[name] = method
+            methods[name] = (
+                method if inspect.iscoroutinefunction(method) else _in_thread(method, threads)
+            )
 
     async def handle(delivery: Delivery) -> None:
-        record, headers, message = delivery.record, delivery.headers, delivery.message
+        headers, message = delivery.headers, delivery.message
         if headers is None or message is None or message.handler is None:
             raise AssertionError("a delivery reaches its handler decoded")
-        context: Context[Any, Any] = Context(
-            client=client,
-            topic=delivery.topic.address,
-            partition=record.partition,
-            offset=record.offset,
-            key=record.key,
-            headers=record.headers,
-            message_id=headers.message_id,
-            message_type=message.name,
-            correlation_id=headers.correlation_id,
-            causation_id=headers.causation_id,
-            user_id=headers.user_id,
-            project_id=headers.project_id,
-            timestamp=datetime.fromtimestamp(headers.timestamp / 1000, UTC),
-            attempt=delivery.attempts - 1,
-        )
-        inherited = Scope(
-            correlation_id=headers.correlation_id,
-            user_id=headers.user_id,
-            project_id=headers.project_id,
-            message_id=headers.message_id,
-        )
-        with scope(inherited):
-            await methods[message.handler](delivery.payload, context)
+        context: Context[Any, Any] = Context(delivery, headers, delivery.client or client)
+        # Not reset: the worker's task sets it anew for each message.
+        current.set(context)
+        await methods[message.handler](delivery.payload, context)
 
     return handle
+
+
+def _in_thread(method: Callable[[Any, Context[Any, Any]], Any], threads: Executor) -> Method:
+    async def run(payload: BaseModel, context: Context[Any, Any]) -> None:
+        loop = asyncio.get_running_loop()
+        thread_loop.set(loop)
+        running = loop.run_in_executor(threads, copy_context().run, method, payload, context)
+        thread_loop.set(None)
+        try:
+            result = await asyncio.shield(running)
+        except asyncio.CancelledError:
+            # A thread cannot be stopped: its message is not done, nor its slot free, before it.
+            await asyncio.wait((running,))
+            raise
+        if inspect.isawaitable(result):  # a plain `def` that returns a coroutine
+            await result
+
+    return run

@@ -5,8 +5,7 @@ The rules are section 2 of the messaging standard.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from .errors import InvalidMessageError, MetadataError
 from .identifiers import derived_message_id
@@ -19,8 +18,18 @@ TIMESTAMP: Final = "x-timestamp"
 MESSAGE_ID: Final = "x-message-id"
 MESSAGE_TYPE: Final = "x-message-type"
 
+IN_ORDER: Final = (
+    CORRELATION_ID,
+    CAUSATION_ID,
+    USER_ID,
+    PROJECT_ID,
+    TIMESTAMP,
+    MESSAGE_ID,
+    MESSAGE_TYPE,
+)
+"""The order in which our client writes them."""
 MANDATORY: Final = (CORRELATION_ID, CAUSATION_ID, USER_ID, PROJECT_ID, TIMESTAMP)
-OURS: Final = frozenset((*MANDATORY, MESSAGE_ID, MESSAGE_TYPE))
+OURS: Final = frozenset(IN_ORDER)
 
 MAX_VALUE_BYTES: Final = 1024
 
@@ -33,7 +42,15 @@ _FORMS: Final = {
     TIMESTAMP: (_MILLISECONDS, "Unix milliseconds"),
 }
 
-RawHeaders = Sequence[tuple[str, bytes]]
+_UUID_LINE = r"([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})\n"
+_TEXT = r"([^\x00-\x1f\x7f-\x9f]+)"
+_ALL_LINES = re.compile(
+    f"{_UUID_LINE}{_TEXT}\n{_TEXT}\n{_TEXT}\n([0-9]{{1,14}})\n{_UUID_LINE}{_TEXT}"
+)
+"""The headers in their order, a line each: what our own client writes is checked in one go."""
+
+RawHeaders = Sequence[tuple[str, bytes | None]]
+"""Headers as a record has them: in order, a name more than once, a value that may be null."""
 
 
 class Record(Protocol):
@@ -58,8 +75,7 @@ class Record(Protocol):
     def headers(self) -> RawHeaders: ...  # noqa: D102
 
 
-@dataclass(frozen=True, slots=True)
-class Headers:
+class Headers(NamedTuple):
     """The checked headers of one message."""
 
     correlation_id: str
@@ -73,16 +89,11 @@ class Headers:
 
     def encode(self) -> list[tuple[str, bytes]]:
         """The headers as a record carries them."""
-        pairs = (
-            (CORRELATION_ID, self.correlation_id),
-            (CAUSATION_ID, self.causation_id),
-            (USER_ID, self.user_id),
-            (PROJECT_ID, self.project_id),
-            (TIMESTAMP, str(self.timestamp)),
-            (MESSAGE_ID, self.message_id),
-            (MESSAGE_TYPE, self.message_type),
-        )
-        return [(name, value.encode()) for name, value in pairs if value is not None]
+        return [
+            (name, str(value).encode())
+            for name, value in zip(IN_ORDER, self, strict=True)
+            if value is not None
+        ]
 
 
 def fault_of(name: str, value: str) -> str | None:
@@ -107,12 +118,20 @@ def checked(name: str, value: str) -> str:
     return value
 
 
+def raw_message_id(record: Record) -> bytes | None:
+    """The id a record says it has, unchecked, if it does."""
+    headers = record.headers
+    if len(headers) > _MESSAGE_ID_INDEX and headers[_MESSAGE_ID_INDEX][0] == MESSAGE_ID:
+        return headers[_MESSAGE_ID_INDEX][1]
+    return next((value for name, value in headers if name == MESSAGE_ID), None)
+
+
 def message_id_of(record: Record) -> str:
     """The id a record says it has, unchecked, or else `topic:partition:offset`."""
-    for name, value in record.headers:
-        if name == MESSAGE_ID:
-            return value.decode(errors="replace")
-    return f"{record.topic}:{record.partition}:{record.offset}"
+    raw = raw_message_id(record)
+    if raw is None:
+        return f"{record.topic}:{record.partition}:{record.offset}"
+    return raw.decode(errors="replace")
 
 
 def decode(record: Record, *, foreign_producers: bool = False) -> Headers:
@@ -124,6 +143,33 @@ def decode(record: Record, *, foreign_producers: bool = False) -> Headers:
     Raises:
         InvalidMessageError: a mandatory header is missing, or one is there twice or malformed.
     """
+    return _decode_in_order(record.headers) or _decode_any(record, foreign_producers)
+
+
+def _decode_in_order(headers: RawHeaders) -> Headers | None:
+    """What our own client wrote, and only that; none if anything is unusual."""
+    if len(headers) != len(IN_ORDER):
+        return None
+    names: tuple[str, ...]
+    values: tuple[bytes, ...]
+    names, values = zip(*headers, strict=True)
+    if names != IN_ORDER:
+        return None
+    try:
+        lines = b"\n".join(values)
+        # All values together are short enough for one.
+        match = _ALL_LINES.fullmatch(lines.decode()) if len(lines) <= MAX_VALUE_BYTES else None
+    except (TypeError, UnicodeDecodeError):  # a null, or not UTF-8
+        return None
+    if match is None:
+        return None
+    correlation_id, causation_id, user_id, project_id, timestamp, message_id, kind = match.groups()
+    return Headers(
+        correlation_id, causation_id, user_id, project_id, int(timestamp), message_id, kind
+    )
+
+
+def _decode_any(record: Record, foreign_producers: bool) -> Headers:
     found: dict[str, str] = {}
     for name, raw in record.headers:
         if name not in OURS:
@@ -131,7 +177,7 @@ def decode(record: Record, *, foreign_producers: bool = False) -> Headers:
         if name in found:
             raise InvalidMessageError(f"header {name} is there twice")
         try:
-            value = raw.decode()
+            value = (raw or b"").decode()
         except UnicodeDecodeError:
             raise InvalidMessageError(f"header {name} is not UTF-8") from None
         fault = fault_of(name, value)
@@ -156,3 +202,6 @@ def decode(record: Record, *, foreign_producers: bool = False) -> Headers:
         message_id=message_id,
         message_type=found.get(MESSAGE_TYPE),
     )
+
+
+_MESSAGE_ID_INDEX = IN_ORDER.index(MESSAGE_ID)

@@ -131,7 +131,11 @@ class KafkaProducer:
             raise EmitError(f"{topic} did not take the record: {error!r}") from error
 
     async def _send(
-        self, topic: str, key: bytes | None, value: bytes | None, headers: list[tuple[str, bytes]]
+        self,
+        topic: str,
+        key: bytes | None,
+        value: bytes | None,
+        headers: list[tuple[str, bytes | None]],
     ) -> None:
         if key is None and value is None:  # `send` refuses it; a batch takes it
             partitions = await self._producer.partitions_for(topic)
@@ -151,8 +155,9 @@ def _note_late_end(sending: asyncio.Future[None]) -> None:
 class KafkaConsumer:
     """A member of a consumer group, for one poll task."""
 
-    def __init__(self, settings: KafkaSettings, client_id: str, group: str) -> None:
+    def __init__(self, settings: KafkaSettings, client_id: str, group: str, moved: "Moved") -> None:
         self._settings = settings
+        self._moved = moved
         self._consumer: Any = AIOKafkaConsumer(
             bootstrap_servers=settings.bootstrap_servers,
             client_id=client_id,
@@ -199,6 +204,11 @@ class KafkaConsumer:
             batch = await self._consumer.getmany(TopicPartition("", -1), timeout_ms=FETCH_WAIT_MS)
         return {Partition(*place): records for place, records in batch.items()}
 
+    def highwater(self, partition: Partition) -> int | None:
+        """The offset behind the partition's last record, as last heard."""
+        offset: int | None = self._consumer.highwater(TopicPartition(*partition))
+        return offset
+
     async def commit(self, positions: Mapping[Partition, int]) -> None:
         """Commit the next offset to read of each partition.
 
@@ -210,6 +220,14 @@ class KafkaConsumer:
             await asyncio.wait_for(self._consumer.commit(offsets), self._settings.request_timeout_s)
         except (KafkaError, TimeoutError) as error:
             raise CommitError(repr(error)) from error
+
+
+class ConsumerBrokenError(Exception):
+    """The consumer will not recover by itself."""
+
+
+Moved = Callable[[Partition, int | None, int], None]
+"""Told of a partition whose position the consumer had to choose: from where, if any, to where."""
 
 
 class CommitError(Exception):

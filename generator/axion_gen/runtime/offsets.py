@@ -17,7 +17,7 @@ class OffsetTracker:
     __slots__ = ("_ended", "_open", "position")
 
     def __init__(self) -> None:
-        self._open: deque[int] = deque()
+        self._open: deque[tuple[int, int]] = deque()
         self._ended: set[int] = set()
         self.position: int | None = None
         """The offset to commit: behind the last one before which all are finished."""
@@ -27,18 +27,23 @@ class OffsetTracker:
         """How many records are taken and not yet covered by `position`."""
         return len(self._open)
 
-    def take(self, offset: int) -> None:
+    @property
+    def oldest(self) -> int | None:
+        """The timestamp of the first record that is not finished, if there is one."""
+        return self._open[0][1] if self._open else None
+
+    def take(self, offset: int, timestamp: int) -> None:
         """Note a delivered record; they come with rising offsets."""
-        self._open.append(offset)
+        self._open.append((offset, timestamp))
 
     def finish(self, offset: int) -> None:
         """Note that a taken record is processed."""
         taken, ended = self._open, self._ended
-        if taken[0] != offset:
+        if taken[0][0] != offset:
             ended.add(offset)
             return
         taken.popleft()
-        while taken and taken[0] in ended:
-            offset = taken.popleft()
+        while ended and taken[0][0] in ended:
+            offset = taken.popleft()[0]
             ended.remove(offset)
         self.position = offset + 1

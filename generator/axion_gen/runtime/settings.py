@@ -39,6 +39,8 @@ class KafkaSettings(BaseSettings):
     """Pause after failed attempt n, counted from 0, in milliseconds: this times 2 to the n."""
     handler_timeout_s: Annotated[float, Field(ge=0)] = 300
     """A handler that runs longer has failed, in seconds; 0 for never."""
+    hold_on_outage: bool = True
+    """Whether messages are held while a dependency is away, instead of dead-lettered."""
     idempotency_size: Annotated[int, Field(ge=1)] = 100_000
     """How many marks of processed messages the memory store keeps."""
 

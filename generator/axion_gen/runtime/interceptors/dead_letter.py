@@ -3,12 +3,17 @@
 import logging
 import time
 import traceback
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from pydantic import BaseModel
+
+from ..dead_letters import PREFIX, without_reasons
 from ..delivery import Delivery, Handle, Pause
+from ..errors import RecordTooLargeError
 from ..headers import RawHeaders
-from ..identifiers import idempotency_key
+from .insistence import describe, insist
 
 logger = logging.getLogger(__name__)
 
@@ -16,18 +21,37 @@ MAX_MESSAGE_BYTES: Final = 1024
 MAX_STACK_BYTES: Final = 8192
 ADDED_BYTES: Final = 64 * 1024
 """By so much a dead letter may be larger than the record it is made of."""
-
-FIRST_PAUSE_S: Final = 1.0
-LONGEST_PAUSE_S: Final = 30.0
+HOOK_ATTEMPTS: Final = 3
 
 
 class DeadLetters(Protocol):
     """The dead letter topic."""
 
-    async def write(
-        self, key: bytes | None, value: bytes | None, headers: list[tuple[str, bytes]]
-    ) -> None:
+    async def write(self, key: bytes | None, value: bytes | None, headers: RawHeaders) -> None:
         """Return once the letter is acknowledged; raise if it is not."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLettered:
+    """A message that has just become a dead letter."""
+
+    id: str
+    """The letter's id: the idempotency key of the record."""
+    topic: str
+    """The channel's address, without `KAFKA_TOPIC_PREFIX`."""
+    key: bytes | None
+    value: bytes | None
+    message: BaseModel | None
+    """The payload, where it is valid."""
+    message_id: str
+    user_id: str | None
+    project_id: str | None
+    """None, as the user's, where the headers are what is wrong."""
+    error: Exception
+
+
+Hook = Callable[[DeadLettered], Awaitable[None]]
+"""Told of each dead letter, once it is acknowledged and before its record is done with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +66,7 @@ class DeadLetter:
     service: str
     group: str
     pause: Pause
+    hook: Hook
 
     def wrap(self, following: Handle) -> Handle:
         """Turn what `following` raises into a dead letter."""
@@ -50,77 +75,97 @@ class DeadLetter:
             try:
                 await following(delivery)
             except Exception as error:  # whatever a handler raises ends here, and is kept
-                await self._write(delivery, error)
+                await self._bury(delivery, error)
 
         return handle
 
-    async def _write(self, delivery: Delivery, error: Exception) -> None:
-        record = delivery.record
-        # Ours come last: a record may arrive with forged ones, which stay as they are.
-        headers = [*record.headers, *self._reasons(delivery, error)]
+    async def _bury(self, delivery: Delivery, error: Exception) -> None:
         logger.error(
             "%s: dead letter after %d attempts: %s",
             delivery.place,
             delivery.attempts,
             describe(error),
         )
-        pause = FIRST_PAUSE_S
-        while True:
-            try:
-                await self.letters.write(record.key, record.value, headers)
-            except Exception as failure:  # any failure is answered alike: wait, try again
-                logger.error(
-                    "%s: the dead letter cannot be written, next try in %.0f s: %s",
-                    delivery.place,
-                    pause,
-                    describe(failure),
-                )
-                await self.pause(pause)
-                pause = min(2 * pause, LONGEST_PAUSE_S)
-            else:
-                return
+        await insist(
+            lambda: self._write(delivery, error),
+            "the dead letter cannot be written",
+            delivery,
+            self.pause,
+        )
+        delivery.outcome = "dead-lettered"
+        delivery.statistics.dead_lettered += 1
+        await self._tell(delivery, error)
 
-    def _reasons(self, delivery: Delivery, error: Exception) -> RawHeaders:
+    async def _write(self, delivery: Delivery, error: Exception) -> None:
         record = delivery.record
-        reasons = {
-            "id": idempotency_key(record.topic, record.partition, record.offset),
-            "topic": record.topic,
-            "partition": str(record.partition),
-            "offset": str(record.offset),
+        # A replayed letter brings the reasons of the last time. On other topics what looks
+        # like ours was forged: it is part of the record, and ours come behind it.
+        own = record.headers if delivery.origin is None else without_reasons(record.headers)
+        reasons = self._reasons(delivery, error)
+        try:
+            await self.letters.write(record.key, record.value, [*own, *_encoded(reasons)])
+        except RecordTooLargeError:
+            for name in ("error-message", "stack-trace"):
+                reasons[name] = ""
+            await self.letters.write(record.key, record.value, [*own, *_encoded(reasons)])
+
+    def _reasons(self, delivery: Delivery, error: Exception) -> dict[str, str]:
+        record, origin = delivery.record, delivery.origin
+        # The id comes first: by it the block is found again.
+        return {
+            "id": delivery.key,
+            "topic": origin.topic if origin else record.topic,
+            "partition": str(origin.partition if origin else record.partition),
+            "offset": str(origin.offset if origin else record.offset),
             "timestamp": str(record.timestamp),
             "group": self.group,
             "service": self.service,
             "error-type": type(error).__qualname__,
-            "error-message": str(error),
+            "error-message": _at_most(str(error), MAX_MESSAGE_BYTES),
             "stack-trace": _stack(error),
             "attempts": str(delivery.attempts),
             "failed-at": str(time.time_ns() // 1_000_000),
-            "replays": "0",
+            "replays": str(origin.replays if origin else 0),
         }
-        return [
-            (
-                f"x-dlq-{name}",
-                _at_most(value, MAX_STACK_BYTES if name == "stack-trace" else MAX_MESSAGE_BYTES),
-            )
-            for name, value in reasons.items()
-        ]
+
+    async def _tell(self, delivery: Delivery, error: Exception) -> None:
+        headers = delivery.headers
+        letter = DeadLettered(
+            id=delivery.key,
+            topic=delivery.topic.address,
+            key=delivery.record.key,
+            value=delivery.record.value,
+            message=delivery.payload,
+            message_id=delivery.message_id,
+            user_id=headers.user_id if headers else None,
+            project_id=headers.project_id if headers else None,
+            error=error,
+        )
+        for attempt in range(HOOK_ATTEMPTS):
+            try:
+                await self.hook(letter)
+            except Exception as failure:  # the letter is safe, and a broken hook must not stop all
+                logger.error(
+                    "%s: `dead_lettered` failed, attempt %d of %d: %s",
+                    delivery.place,
+                    attempt + 1,
+                    HOOK_ATTEMPTS,
+                    describe(failure),
+                )
+            else:
+                return
+            await self.pause(2**attempt / 10)
 
 
-def describe(error: BaseException) -> str:
-    """An error in one line of bounded length."""
-    text = " ".join(str(error).split())
-    return (
-        f"{type(error).__qualname__}: {text}"[:MAX_MESSAGE_BYTES]
-        if text
-        else type(error).__qualname__
-    )
+def _encoded(reasons: dict[str, str]) -> list[tuple[str, bytes]]:
+    return [(PREFIX + name, value.encode(errors="replace")) for name, value in reasons.items()]
 
 
 def _stack(error: Exception) -> str:
     """Where it was raised, innermost last; lines of code only, no values of variables."""
-    return "".join(traceback.format_tb(error.__traceback__))[-MAX_STACK_BYTES:]
+    text = "".join(traceback.format_tb(error.__traceback__)).encode(errors="replace")
+    return text[-MAX_STACK_BYTES:].decode(errors="ignore")
 
 
-def _at_most(text: str, size: int) -> bytes:
-    encoded = text.encode(errors="replace")
-    return encoded if len(encoded) <= size else encoded[:size].decode(errors="ignore").encode()
+def _at_most(text: str, size: int) -> str:
+    return text.encode(errors="replace")[:size].decode(errors="ignore")

@@ -25,19 +25,19 @@ class Envelope:
             topic = delivery.topic
             headers = decode(delivery.record, foreign_producers=topic.foreign_producers)
             delivery.headers = headers
-            if headers.message_type is not None:
-                name = headers.message_type
-                message = next((known for known in topic.messages if known.name == name), None)
+            name = headers.message_type
+            if name is not None:
+                message = topic.by_name.get(name)
                 if message is None:
                     if topic.unknown == "dead-letter":
                         raise InvalidMessageError(
                             f"x-message-type {name!r} is no message of {topic.address}"
                         )
                     logger.warning("%s: unknown message type %r, skipped", delivery.place, name)
-                    return
+                    return delivery.skip()
                 if message.handler is None:
-                    return
+                    return delivery.skip()
                 delivery.message = message
-            await following(delivery)
+            return await following(delivery)
 
         return handle

@@ -25,8 +25,9 @@ class Payload:
                 delivery.payload = _validate(delivery.message, value)
             else:
                 delivery.message, delivery.payload = _told_by_content(delivery, value)
-            if delivery.message.handler is not None:
-                await following(delivery)
+            if delivery.message.handler is None:
+                return delivery.skip()
+            return await following(delivery)
 
         return handle
 
@@ -47,7 +48,8 @@ def _told_by_content(delivery: Delivery, value: bytes) -> tuple[Message[Any], Ba
 
 def _validate(message: Message[Any], value: bytes) -> BaseModel:
     try:
-        payload: BaseModel = message.model.model_validate_json(value)
+        # What `model_validate_json` calls, without a stop on the way.
+        payload: BaseModel = message.model.__pydantic_validator__.validate_json(value)
     except ValidationError as error:
         # Without the input: what does not validate may be anything, a secret included.
         faults = error.errors(include_input=False, include_url=False, include_context=False)

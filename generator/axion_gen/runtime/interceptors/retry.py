@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from ..delivery import Delivery, Handle, Pause
 from ..errors import PermanentError
-from .dead_letter import describe
+from .insistence import describe
 
 logger = logging.getLogger(__name__)
 
@@ -30,8 +30,10 @@ class Retry:
                 try:
                     return await following(delivery)
                 except PermanentError:
+                    delivery.statistics.failed += 1
                     raise
                 except Exception as error:  # any other error may heal
+                    delivery.statistics.failed += 1
                     if delivery.attempts >= self.attempts:
                         raise
                     pause = self.backoff_s * 2 ** (delivery.attempts - 1)
@@ -44,5 +46,6 @@ class Retry:
                         describe(error),
                     )
                 await self.pause(pause)
+                delivery.statistics.retried += 1
 
         return handle

@@ -4,8 +4,8 @@ What is delivered goes the whole way that a record from Kafka goes: headers, val
 retries, dead letters, idempotency. Only the transport and the pauses are left out.
 """
 
-import asyncio
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
@@ -17,11 +17,13 @@ from ..contract import Contract
 from ..delivery import Delivery
 from ..handlers import Handlers
 from ..handling import call, pipeline
-from ..headers import message_id_of
+from ..headers import RawHeaders, message_id_of
 from ..interceptors.dead_letter import DeadLetter
-from ..interceptors.idempotency import Idempotency, MemoryStore
+from ..interceptors.idempotency import Idempotency
 from ..interceptors.retry import Retry
-from ..interceptors.slots import Slots
+from ..interceptors.slots import Places, Slots
+from ..statistics import TopicStatistics
+from ..stores import MemoryStore
 
 ClientT = TypeVar("ClientT", bound=Client)
 
@@ -76,12 +78,12 @@ class Dead:
 
     key: bytes | None
     value: bytes | None
-    headers: tuple[tuple[str, bytes], ...]
+    headers: tuple[tuple[str, bytes | None], ...]
 
     @property
     def reason(self) -> str:
         """The error's type and message."""
-        said = {name: value.decode() for name, value in self.headers}
+        said = {name: (value or b"").decode(errors="replace") for name, value in self.headers}
         return f"{said['x-dlq-error-type']}: {said['x-dlq-error-message']}"
 
 
@@ -101,12 +103,15 @@ class MemoryBus(Generic[ClientT]):
         self.client: ClientT = client(contract, self)
         """Emits into `emitted`; what the service's own topics receive is not delivered."""
         self._contract = contract
+        store = MemoryStore()
         self._handle = pipeline(
-            Idempotency(MemoryStore(size=100_000)),
-            DeadLetter(self, service="test", group="test-group", pause=_no_pause),
+            Idempotency(store, _no_pause),
+            DeadLetter(self, "test", "test-group", _no_pause, handlers.dead_lettered),
+            None,  # an outage would be held until somebody ended it
             Retry(attempts=3, backoff_s=0, pause=_no_pause),
-            Slots(asyncio.Semaphore(1), timeout_s=0),
-            call(contract, handlers, self.client),
+            Slots(Places(1), timeout_s=0),
+            store,
+            call(contract, handlers, self.client, ThreadPoolExecutor(1)),
         )
         self._offset = 0
 
@@ -128,9 +133,7 @@ class MemoryBus(Generic[ClientT]):
             )
         )
 
-    async def write(
-        self, key: bytes | None, value: bytes | None, headers: list[tuple[str, bytes]]
-    ) -> None:
+    async def write(self, key: bytes | None, value: bytes | None, headers: RawHeaders) -> None:
         """Record a dead letter: this bus is its own dead letter topic."""
         self.dead.append(Dead(key, value, tuple(headers)))
 
@@ -184,7 +187,7 @@ class MemoryBus(Generic[ClientT]):
         return await self._deliver(delivered.record)
 
     async def _deliver(self, record: MemoryRecord) -> Delivered:
-        delivery = Delivery(record, self._contract.topic(record.topic))
+        delivery = Delivery(record, self._contract.topic(record.topic), TopicStatistics())
         await self._handle(delivery)
         return Delivered(record)
 

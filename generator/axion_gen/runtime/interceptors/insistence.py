@@ -1,0 +1,38 @@
+"""What must be done before anything else may be is tried until it succeeds."""
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
+
+from ..delivery import Delivery, Pause
+
+logger = logging.getLogger(__name__)
+
+FIRST_PAUSE_S: Final = 1.0
+LONGEST_PAUSE_S: Final = 30.0
+MAX_ERROR_CHARACTERS: Final = 1024
+
+ResultT = TypeVar("ResultT")
+
+
+async def insist(
+    action: Callable[[], Awaitable[ResultT]], what: str, delivery: Delivery, pause: Pause
+) -> ResultT:
+    """Repeat `action` until it succeeds: after 1 s, then twice as long each time, to 30 s."""
+    seconds = FIRST_PAUSE_S
+    while True:
+        try:
+            return await action()
+        except Exception as error:  # any failure is answered alike: wait, try again
+            logger.error(
+                "%s: %s, next try in %.0f s: %s", delivery.place, what, seconds, describe(error)
+            )
+        await pause(seconds)
+        seconds = min(2 * seconds, LONGEST_PAUSE_S)
+
+
+def describe(error: BaseException) -> str:
+    """An error in one line of bounded length."""
+    text = " ".join(str(error).split())
+    name = type(error).__qualname__
+    return f"{name}: {text}"[:MAX_ERROR_CHARACTERS] if text else name

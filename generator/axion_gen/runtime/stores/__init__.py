@@ -1,0 +1,6 @@
+"""Where it is kept which records are processed: in memory, in Redis, in a SQL database."""
+
+from .base import Begun, Store
+from .memory import MemoryStore
+
+__all__ = ["Begun", "MemoryStore", "Store"]

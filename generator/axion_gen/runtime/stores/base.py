@@ -1,0 +1,57 @@
+"""What a store of processed records does (standard, section 6)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from ..client import Client, Transport
+from ..delivery import Delivery, Handle
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """What a store knows of a record that is about to be handled."""
+
+    processed: bool = False
+    """It was brought to its end before: skip it."""
+    deliveries: int = 1
+    """How often it was begun and not brought to an end, this time included."""
+
+
+class Store(Protocol):
+    """Keeps the marks of one consumer group.
+
+    A mark keeps the message id and the record's timestamp beside the idempotency key. When
+    they differ from the record's, the topic was made again and the offset used again: the
+    record is new, its mark replaced, a warning given.
+    """
+
+    @property
+    def retention_s(self) -> float | None:
+        """How long marks are kept, in seconds; none: not by time."""
+
+    @property
+    def outages(self) -> tuple[type[Exception], ...]:
+        """Errors that say that the store itself is away; they are held, not dead-lettered."""
+
+    async def start(self, service: str, group: str, client: Callable[[Transport], Client]) -> None:
+        """Connect, and see that what is needed is there; `client` makes typed clients.
+
+        Raises:
+            StartError: it is not; the text says what to do.
+        """
+
+    async def stop(self) -> None:
+        """Let go of what `start` took, within a few seconds."""
+
+    async def begin(self, delivery: Delivery) -> Begun:
+        """Look a record up before anything is done with it."""
+
+    def transact(self, following: Handle) -> Handle:
+        """Put one attempt into a transaction, if the store has any; it sets `marked`."""
+
+    async def end(self, delivery: Delivery) -> None:
+        """Mark a record as processed, with its outcome, where no transaction has done so."""
+
+    async def abandon(self, delivery: Delivery) -> None:
+        """Take back that a record was begun: it is let go, through no fault of its own."""

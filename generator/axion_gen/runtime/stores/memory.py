@@ -1,0 +1,74 @@
+"""Marks in memory: for development and tests."""
+
+import logging
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Final
+
+from ..client import Client, Transport
+from ..delivery import Delivery, Handle
+from ..headers import raw_message_id
+from .base import Begun
+
+logger = logging.getLogger(__name__)
+
+NEW: Final = Begun()
+PROCESSED: Final = Begun(processed=True)
+
+Place = tuple[str, int, int]
+Mark = tuple[bytes | None, int]
+
+
+class MemoryStore:
+    """Keeps a bounded number of marks, the oldest forgotten first.
+
+    It is empty after a restart, so a record that was finished and not yet committed when
+    the process died is handled twice. In memory topic, partition and offset are a key as
+    they are; hashing them here as well would cost more than the whole look-up.
+    """
+
+    retention_s: float | None = None
+    outages: tuple[type[Exception], ...] = ()
+
+    def __init__(self, size: int = 100_000) -> None:
+        self._size = size
+        self._marks: OrderedDict[Place, Mark] = OrderedDict()
+
+    async def start(self, service: str, group: str, client: Callable[[Transport], Client]) -> None:
+        """Nothing to connect to."""
+
+    async def stop(self) -> None:
+        """Nothing to let go of."""
+
+    async def begin(self, delivery: Delivery) -> Begun:
+        """Whether there is a mark."""
+        record = delivery.record
+        known = self._marks.get((record.topic, record.partition, record.offset))
+        if known is None:
+            return NEW
+        if known == _mark(delivery):
+            return PROCESSED
+        logger.warning(
+            "%s: another record was processed at this offset: the topic was made again",
+            delivery.place,
+        )
+        return NEW
+
+    def transact(self, following: Handle) -> Handle:
+        """No transactions here."""
+        return following
+
+    async def end(self, delivery: Delivery) -> None:
+        """Keep a mark, and forget the oldest one if there are too many."""
+        record = delivery.record
+        marks = self._marks
+        marks[(record.topic, record.partition, record.offset)] = _mark(delivery)
+        if len(marks) > self._size:
+            marks.popitem(last=False)
+
+    async def abandon(self, delivery: Delivery) -> None:
+        """Nothing was noted."""
+
+
+def _mark(delivery: Delivery) -> Mark:
+    return raw_message_id(delivery.record), delivery.record.timestamp
