@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: test test-kafka check demo format clean
+.PHONY: test test-kafka bench check demo format clean
 .DEFAULT_GOAL := test
 
 .venv/installed: pyproject.toml
@@ -13,11 +13,18 @@ BIN := .venv/bin
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable . --group dev
 	@touch $@
 
+.venv/installed-bench: .venv/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group bench
+	@touch $@
+
 test: .venv/installed ## everything that needs neither Java nor Docker
 	$(BIN)/python -m pytest -m "not kafka and not slow" $(PYTEST_OPTIONS)
 
 test-kafka: .venv/installed ## what needs a real Apache Kafka: Java 17+ and Maven fetch and run it
 	$(BIN)/python -m pytest -m kafka $(PYTEST_OPTIONS)
+
+bench: .venv/installed-bench ## speed beside peers; BENCH="consume emit", BENCH_OPTIONS="--brokers embedded --rounds 3"
+	$(BIN)/python -m benchmarks $(BENCH) $(BENCH_OPTIONS)
 
 check: .venv/installed ## lint, format, types
 	$(BIN)/ruff check .

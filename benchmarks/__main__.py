@@ -1,0 +1,71 @@
+"""The command: `python -m benchmarks [MEASURE ...]`; `make bench` runs it."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from . import report
+from .brokers import Broker, Unavailable, running, topics_of
+from .measures import BROKERS, MEASURES
+from .report import Result
+from .rounds import Stage
+
+RESULTS = Path(__file__).with_name("results.json")
+
+
+def main() -> int:
+    """Measure, print, write; 0 if every target was met, 1 if one was missed."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description="Measure the runtime beside its peers. Exit code 0: every target is met.",
+    )
+    parser.add_argument(
+        "measures", nargs="*", metavar="MEASURE", help=f"all unless given: {', '.join(MEASURES)}"
+    )
+    parser.add_argument("--brokers", choices=BROKERS, help="only these; both unless given")
+    parser.add_argument("--rounds", type=int, default=5, help="how many; 5 unless given")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="the file to write")
+    options = parser.parse_args()
+    if unknown := sorted(set(options.measures) - set(MEASURES)):
+        parser.error(f"no measure {', '.join(unknown)}; there are {', '.join(MEASURES)}")
+    chosen = [name for name in MEASURES if name in options.measures or not options.measures]
+    results: list[Result] = []
+    for broker_name in [options.brokers] if options.brokers else BROKERS:
+        try:
+            with running(broker_name) as broker:
+                for name in chosen:
+                    if broker_name in MEASURES[name].brokers:
+                        results += take(name, broker, options.rounds)
+        except Unavailable as missing:
+            say(f"no measures on {broker_name}: {missing}")
+    console = Console(width=None if sys.stdout.isatty() else 200)
+    report.table(results, console)
+    report.save(results, options.results)
+    missed = sum(not result.met for result in results)
+    console.print(f"{missed} of {len(results)} targets missed" if missed else "every target is met")
+    return 1 if missed or not results else 0
+
+
+def take(name: str, broker: Broker, rounds: int) -> list[Result]:
+    """One measure on one broker, with topics of its own."""
+    prefix = f"{name}-"
+    broker.create(topics_of(prefix))
+    label = f"{name} on {broker.name}"
+    say(f"{label}: preparing")
+    stage = Stage(broker, prefix, rounds, lambda text: say(f"{label}, {text}"))
+    return [result.on(broker.name) for result in MEASURES[name].take(stage)]
+
+
+def say(text: str) -> None:
+    """Tell how far it is: on stderr, one line that is overwritten on a terminal."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r\x1b[K{text}")
+    else:
+        sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,21 @@
+"""All measures, in the order in which they run."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from . import consume
+from .report import Result
+from .rounds import Stage
+
+BROKERS = ("embedded", "kafka")
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A measure, and where it can be taken."""
+
+    take: Callable[[Stage], list[Result]]
+    brokers: tuple[str, ...] = BROKERS
+
+
+MEASURES = {"consume": Measure(consume.measure)}

@@ -1,0 +1,108 @@
+"""Results: medians, spreads, a table for people and a file for programs."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from statistics import median
+
+from rich.console import Console
+from rich.table import Table
+
+
+@dataclass(frozen=True)
+class Result:
+    """One figure beside its peer's."""
+
+    name: str
+    value: float
+    """The median of the rounds."""
+    unit: str
+    peer: str
+    peer_value: float
+    ratio: float
+    """Ours to the peer's: the median of what the rounds gave, each compared with itself."""
+    spread: tuple[float, float]
+    """The lowest and the highest value of the rounds."""
+    ratio_spread: tuple[float, float]
+    rounds: int
+    target: str
+    met: bool
+    broker: str = ""
+
+    def on(self, broker: str) -> "Result":
+        """The same, with the broker it was measured on."""
+        return replace(self, broker=broker)
+
+
+def compare(
+    name: str,
+    unit: str,
+    values: Mapping[str, list[float]],
+    ours: str,
+    peer: str,
+    *,
+    at_least: float,
+) -> Result:
+    """Ours against a peer, more is better."""
+    ratios = [mine / theirs for mine, theirs in zip(values[ours], values[peer], strict=True)]
+    return Result(
+        name=name,
+        value=median(values[ours]),
+        unit=unit,
+        peer=peer,
+        peer_value=median(values[peer]),
+        ratio=median(ratios),
+        spread=(min(values[ours]), max(values[ours])),
+        ratio_spread=(min(ratios), max(ratios)),
+        rounds=len(ratios),
+        target=f"≥ {at_least:g}×",
+        met=median(ratios) >= at_least,
+    )
+
+
+def table(results: Iterable[Result], console: Console) -> None:
+    """Print the results, aligned; in colour where the console is a terminal."""
+    shown = Table(box=None, pad_edge=False, header_style="bold")
+    for title, justify in (
+        ("measure", "left"),
+        ("on", "left"),
+        ("Axion", "right"),
+        ("spread", "right"),
+        ("unit", "left"),
+        ("peer", "left"),
+        ("peer's", "right"),
+        ("ratio", "right"),
+        ("spread", "right"),
+        ("target", "right"),
+        ("", "left"),
+    ):
+        shown.add_column(title, justify=justify, no_wrap=True)  # type: ignore[arg-type]
+    for result in results:
+        shown.add_row(
+            result.name,
+            result.broker,
+            _number(result.value),
+            _range(result.spread),
+            result.unit,
+            result.peer,
+            _number(result.peer_value),
+            f"{result.ratio:.2f}",
+            _range(result.ratio_spread),
+            result.target,
+            "[green]met[/]" if result.met else "[red]missed[/]",
+        )
+    console.print(shown)
+
+
+def save(results: Iterable[Result], path: Path) -> None:
+    """Write the results as JSON."""
+    path.write_text(json.dumps([asdict(result) for result in results], indent=1) + "\n")
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.2f}"
+
+
+def _range(spread: tuple[float, float]) -> str:
+    return f"{_number(spread[0])}–{_number(spread[1])}"
