@@ -1,18 +1,27 @@
 """The settings of the bus: environment variables that start with `KAFKA_`."""
 
-from typing import Annotated, Literal, Self
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Literal, Self, get_args
+from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from .errors import StartError
+
+SaslMechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"]
 
 
 class KafkaSettings(BaseSettings):
     """Every setting with its meaning, unit and default. `load` reads and checks them."""
 
     model_config = SettingsConfigDict(
-        env_prefix="KAFKA_", frozen=True, extra="ignore", use_attribute_docstrings=True
+        env_prefix="KAFKA_",
+        frozen=True,
+        extra="ignore",
+        use_attribute_docstrings=True,
+        hide_input_in_errors=True,
     )
 
     bootstrap_servers: Annotated[str, Field(min_length=1)] = "localhost:9092"
@@ -23,6 +32,31 @@ class KafkaSettings(BaseSettings):
     """The consumer group; by default `{service}-group`."""
     client_id: str | None = None
     """How the brokers' logs name this client; by default the service's name."""
+
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    """How the brokers are spoken to: with `SSL` over TLS, with `SASL` authenticated."""
+    sasl_mechanism: SaslMechanism | None = None
+    """How SASL authenticates: `PLAIN`, `SCRAM-SHA-256`, `SCRAM-SHA-512` or `OAUTHBEARER`."""
+    sasl_username: str | None = None
+    """The user, for `PLAIN` and `SCRAM`."""
+    sasl_password: SecretStr | None = None
+    """The user's password."""
+    sasl_oauthbearer_token_endpoint_url: str | None = None
+    """Where `OAUTHBEARER` gets its token, as a client with credentials of its own; `https`."""
+    sasl_oauthbearer_client_id: str | None = None
+    """The client that asks for the token."""
+    sasl_oauthbearer_client_secret: SecretStr | None = None
+    """That client's secret."""
+    sasl_oauthbearer_scope: str | None = None
+    """The scope to ask for, where the endpoint wants one."""
+    ssl_cafile: Path | None = None
+    """Certificates to trust, in PEM; by default those that the system trusts."""
+    ssl_certfile: Path | None = None
+    """The client's own certificate, in PEM, where the brokers want one."""
+    ssl_keyfile: Path | None = None
+    """The certificate's private key, in PEM, if it is not in the same file."""
+    ssl_key_password: SecretStr | None = None
+    """What the private key is encrypted with."""
 
     max_concurrent_handlers: Annotated[int, Field(ge=1)] = 10
     """How many handlers run at once."""
@@ -59,16 +93,76 @@ class KafkaSettings(BaseSettings):
     session_timeout_s: Annotated[float, Field(gt=0)] = 45
     """How long the group keeps a silent member, in seconds."""
 
+    @field_validator("bootstrap_servers")
+    @classmethod
+    def _addresses_alone(cls, value: str) -> str:
+        if "@" in value or "://" in value:
+            raise ValueError("is host:port, several separated by commas; see KAFKA_SASL_USERNAME")
+        return value
+
     @model_validator(mode="after")
-    def _time_limits_fit(self) -> Self:
+    def _they_fit_together(self) -> Self:
+        faults = [*self._time_faults(), *self._tls_faults(), *self._sasl_faults()]
+        if faults:
+            raise ValueError("; ".join(faults))
+        return self
+
+    def _time_faults(self) -> Iterator[str]:
         limits = ("drain_timeout_s", "rebalance_timeout_s", "request_timeout_s")
         for shorter, longer in zip(limits, (*limits[1:], "session_timeout_s"), strict=True):
             if getattr(self, shorter) >= getattr(self, longer):
-                raise ValueError(
+                yield (
                     f"KAFKA_{shorter.upper()} must be shorter than KAFKA_{longer.upper()}"
                     ": a member that is still draining would be thrown out of its group"
                 )
-        return self
+
+    def _tls_faults(self) -> Iterator[str]:
+        files = ("ssl_cafile", "ssl_certfile", "ssl_keyfile")
+        given = [name for name in files if getattr(self, name) is not None]
+        if given and not self.security_protocol.endswith("SSL"):
+            yield (
+                f"KAFKA_{given[0].upper()} is for TLS: set KAFKA_SECURITY_PROTOCOL to SSL or"
+                f" SASL_SSL, it is {self.security_protocol}"
+            )
+        for name in given:
+            try:
+                getattr(self, name).open("rb").close()
+            except OSError as error:
+                yield f"KAFKA_{name.upper()} cannot be read: {error.strerror}"
+        if self.ssl_certfile is None:
+            for name in ("ssl_keyfile", "ssl_key_password"):
+                if getattr(self, name) is not None:
+                    yield f"KAFKA_{name.upper()} is set: set KAFKA_SSL_CERTFILE too"
+
+    def _sasl_faults(self) -> Iterator[str]:
+        if not self.security_protocol.startswith("SASL"):
+            if self.sasl_mechanism is not None:
+                yield (
+                    "KAFKA_SASL_MECHANISM is set: set KAFKA_SECURITY_PROTOCOL to SASL_SSL, it is"
+                    f" {self.security_protocol}"
+                )
+            return
+        if self.sasl_mechanism is None:
+            known = ", ".join(get_args(SaslMechanism))
+            yield (
+                f"KAFKA_SASL_MECHANISM is missing: with {self.security_protocol} set it to one of"
+                f" {known}"
+            )
+            return
+        if self.sasl_mechanism == "OAUTHBEARER":
+            needed = ["token_endpoint_url", "client_id", "client_secret"]
+            needed = [f"sasl_oauthbearer_{name}" for name in needed]
+        else:
+            needed = ["sasl_username", "sasl_password"]
+        for name in needed:
+            if not getattr(self, name):
+                yield f"KAFKA_{name.upper()} is missing: {self.sasl_mechanism} needs it"
+        url = self.sasl_oauthbearer_token_endpoint_url
+        if url and self.sasl_mechanism == "OAUTHBEARER" and not _is_safe(url):
+            yield (
+                "KAFKA_SASL_OAUTHBEARER_TOKEN_ENDPOINT_URL must start with https:// and have no"
+                " user in it: it is sent a secret"
+            )
 
     @classmethod
     def load(cls) -> Self:
@@ -83,3 +177,14 @@ class KafkaSettings(BaseSettings):
                 for fault in error.errors(include_input=False, include_url=False)
             )
             raise StartError(f"the settings are wrong: {wrong}") from None
+
+
+def _is_safe(url: str) -> bool:
+    """Whether a secret may be sent there: over TLS, or not over any network at all."""
+    try:
+        parts = urlsplit(url)
+        loopback = parts.hostname in {"localhost", "127.0.0.1", "::1"}
+    except ValueError:  # how it says that it is none
+        return False
+    safe = parts.scheme == "https" or (parts.scheme == "http" and loopback)
+    return safe and bool(parts.hostname) and parts.username is None
