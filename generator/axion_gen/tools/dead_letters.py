@@ -223,10 +223,9 @@ def _run(
         sys.stdout.reconfigure(errors="backslashreplace")
 
     async def run() -> int:
-        settings = KafkaSettings.load()
         if brokers is not None:
-            settings = settings.model_copy(update={"bootstrap_servers": brokers})
-        async with DeadLetterQueue(service, settings) as queue:
+            os.environ["KAFKA_BOOTSTRAP_SERVERS"] = brokers  # so it is checked as that is
+        async with DeadLetterQueue(service, KafkaSettings.load()) as queue:
             return await command(queue)
 
     try:
