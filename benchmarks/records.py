@@ -58,12 +58,20 @@ def record(order: OrderPlace) -> Record:
 
 
 def write(servers: str, topic: str, count: int, *, keys: int | None = None) -> None:
-    """Write so many orders and wait for all acknowledgements."""
+    """Write so many orders and wait for all acknowledgements.
+
+    They are in batches of some hundreds, as a topic has them that waited for its reader: the
+    embedded broker answers a fetch with one batch of each partition.
+    """
     producer = Producer(
-        {"bootstrap.servers": servers, "linger.ms": 5, "queue.buffering.max.messages": 1_000_000}
+        {
+            "bootstrap.servers": servers,
+            "linger.ms": 1000,
+            "batch.num.messages": 500,
+            "queue.buffering.max.messages": 1_000_000,
+        }
     )
-    for order in orders(count, keys=keys):
-        key, value, its_headers = record(order)
+    for key, value, its_headers in [record(order) for order in orders(count, keys=keys)]:
         producer.produce(topic, key=key, value=value, headers=list(its_headers))
         producer.poll(0)
     if left := producer.flush(60):
