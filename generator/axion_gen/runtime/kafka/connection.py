@@ -1,0 +1,139 @@
+"""Connections to brokers: how one is made, and how one that hangs harms no other."""
+
+# ruff: noqa: SLF001 - what is mended here is what aiokafka keeps to itself
+import asyncio
+import logging
+from collections import defaultdict
+from contextlib import AsyncExitStack
+from typing import Any, NamedTuple
+
+from aiokafka.client import (  # type: ignore[import-untyped]  # ships no types
+    AIOKafkaClient,
+    ConnectionGroup,
+)
+from aiokafka.conn import create_conn  # type: ignore[import-untyped]  # ships no types
+from aiokafka.errors import (  # type: ignore[import-untyped]  # ships no types
+    KafkaConnectionError,
+    KafkaError,
+)
+from aiokafka.protocol.metadata import (  # type: ignore[import-untyped]  # ships no types
+    MetadataRequest,
+)
+
+from ..settings import KafkaSettings
+from .security import security
+
+logger = logging.getLogger(__name__)
+
+MAX_RECORD_BYTES = 1024 * 1024
+"""Kafka's own default limit of a record."""
+CONNECT_TIMEOUT_S = 5.0
+"""So long a broker may take until it is connected and has authenticated this client."""
+
+
+class Partition(NamedTuple):
+    """A partition of a topic, by the topic's name on Kafka."""
+
+    topic: str
+    number: int
+
+
+def connection(settings: KafkaSettings, client_id: str) -> dict[str, Any]:
+    """What each of aiokafka's clients, consumers and producers is made with.
+
+    Raises:
+        StartError: a certificate or key is none.
+    """
+    return {
+        "bootstrap_servers": settings.bootstrap_servers,
+        "client_id": client_id,
+        "request_timeout_ms": round(1000 * settings.request_timeout_s),
+        **security(settings),
+    }
+
+
+class Client(AIOKafkaClient):  # type: ignore[misc]  # untyped base
+    """aiokafka's client, but a broker that hangs is given up soon and alone.
+
+    aiokafka makes one connection at a time, and gives each of its steps a whole request's
+    time: a broker that is frozen would hold up the healthy ones for as long.
+    """
+
+    @classmethod
+    def improve(cls, client: Any) -> None:
+        """Turn a client that a consumer or producer has just made for itself into one."""
+        client.__class__ = cls
+        client._connecting = defaultdict(asyncio.Lock)
+        client.faults = []
+
+    def __init__(self, **connection: Any) -> None:
+        super().__init__(**connection)
+        self._connecting: defaultdict[Any, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self.faults: list[Exception] = []
+        """Why each of the brokers did not answer, when none did."""
+
+    @property
+    def _get_conn_lock(self) -> AsyncExitStack:
+        return AsyncExitStack()  # one that stops nobody: there is a lock for each connection
+
+    async def bootstrap(self) -> None:
+        """Learn of the cluster from the first broker that answers.
+
+        Raises:
+            ValueError: an address is none.
+            KafkaConnectionError: none answers; `faults` says why.
+        """
+        self.faults = []
+        for host, port, _ in self.hosts:
+            try:
+                async with asyncio.timeout(CONNECT_TIMEOUT_S):
+                    first = await self._connect(host, port)
+                    try:
+                        self.cluster.update_metadata(await first.send(MetadataRequest([])))
+                    except BaseException:
+                        first.close()
+                        raise
+            # Whatever else an authenticator says of a broker's answer is a ValueError or KeyError.
+            except (OSError, KafkaError, ValueError, LookupError) as fault:
+                self.faults.append(fault)
+                logger.debug("%s:%s does not answer: %r", host, port, fault)
+                continue
+            if self.cluster.brokers():
+                first.close()
+            else:  # new, and not yet complete: the one connection that there is is kept
+                self._conns["bootstrap", ConnectionGroup.DEFAULT] = first
+            break
+        else:
+            raise KafkaConnectionError("none of the brokers answers")
+        if self._sync_task is None:
+            self._sync_task: Any = asyncio.create_task(self._md_synchronizer(), name="metadata")
+
+    async def _connect(self, host: str, port: int) -> Any:
+        return await create_conn(
+            host,
+            port,
+            client_id=self._client_id,
+            request_timeout_ms=self._request_timeout_ms,
+            ssl_context=self._ssl_context,
+            security_protocol=self._security_protocol,
+            max_idle_ms=self._connections_max_idle_ms,
+            sasl_mechanism=self._sasl_mechanism,
+            sasl_plain_username=self._sasl_plain_username,
+            sasl_plain_password=self._sasl_plain_password,
+            sasl_oauth_token_provider=self._sasl_oauth_token_provider,
+        )
+
+    async def _get_conn(
+        self, node_id: Any, *, group: Any = ConnectionGroup.DEFAULT, no_hint: bool = False
+    ) -> Any:
+        place = (node_id, group)
+        ready = self._conns.get(place)
+        if ready is not None and ready.connected():
+            return ready
+        try:
+            async with self._connecting[place], asyncio.timeout(CONNECT_TIMEOUT_S):
+                return await super()._get_conn(node_id, group=group, no_hint=no_hint)
+        except TimeoutError:
+            logger.warning("broker %s is not connected within %g s", node_id, CONNECT_TIMEOUT_S)
+            self.force_metadata_update()
+            return None

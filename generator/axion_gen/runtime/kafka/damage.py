@@ -1,0 +1,262 @@
+"""Records that aiokafka cannot read: those that can be delivered all the same, and the others.
+
+aiokafka raises when it comes to such a record, at the same place for ever, and what it took
+from other partitions in the same call is lost. Here the reading of a partition ends quietly
+before the record, and the place is noted; the record is then fetched once more, by itself.
+"""
+
+# ruff: noqa: SLF001 - what is mended here is what aiokafka keeps to itself
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from aiokafka.consumer.fetcher import (  # type: ignore[import-untyped]  # ships no types
+    FetchResult,
+    PartitionRecords,
+)
+from aiokafka.errors import (  # type: ignore[import-untyped]  # ships no types
+    CorruptRecordException,
+    KafkaError,
+    OffsetOutOfRangeError,
+    UnsupportedCodecError,
+    for_code,
+)
+from aiokafka.protocol.fetch import FetchRequest  # type: ignore[import-untyped]  # ships no types
+from aiokafka.record.default_records import (  # type: ignore[import-untyped]  # ships no types
+    _DefaultRecordBatchPy,
+)
+from aiokafka.record.util import decode_varint  # type: ignore[import-untyped]  # ships no types
+from aiokafka.structs import (  # type: ignore[import-untyped]  # ships no types
+    ConsumerRecord,
+    TopicPartition,
+)
+
+from ..headers import Record
+from .connection import Partition
+
+logger = logging.getLogger(__name__)
+
+HALT_S = 30.0
+"""How long a partition stands still before its unreadable record is tried again."""
+RETRY_S = 1.0
+"""The same, where it cannot be fetched."""
+LARGEST_BATCH_BYTES = 64 * 1024 * 1024
+
+
+_LENGTH_END = 12
+_MAGIC = 16
+"""Where in a batch its length ends, and where its version is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Halt:
+    """Why a partition stands still, and until when."""
+
+    offset: int
+    reason: str
+    until: float
+
+
+class Damage:
+    """Where a consumer came upon records that it cannot read, and what became of them."""
+
+    def __init__(self, consumer: Any) -> None:
+        self._consumer = consumer
+        self.found: dict[TopicPartition, int] = {}
+        """At which offset an unreadable batch begins, by partition."""
+        self.halts: dict[Partition, Halt] = {}
+
+    def watch(self) -> None:
+        """Begin with a new assignment, of which nothing has been fetched yet."""
+        self.found.clear()
+        self.halts.clear()
+        buffer = self._consumer._fetcher._records
+        if not isinstance(buffer, _Buffer):
+            self._consumer._fetcher._records = _Buffer(self.found)
+
+    async def read(self) -> dict[Partition, list[Record]]:
+        """The records of a batch that was found unreadable, if they can be had.
+
+        A partition where they cannot be had is halted.
+        """
+        partition, offset = self.found.popitem()
+        assignment = self._consumer._subscription.subscription.assignment
+        place = Partition(*partition)
+        records: list[Record] = []
+        following = offset
+        try:
+            records, following = await self._again(partition, offset)
+        except OffsetOutOfRangeError:
+            pass  # it was deleted; that is dealt with where the next fetch finds it so
+        except KafkaError as error:
+            self._halt(place, offset, error)
+            return {}
+        # Meanwhile the partition may have gone, or its position have been set elsewhere.
+        state = assignment.state_value(partition) if assignment.active else None
+        if state is None or not state.has_valid_position or state.position != offset:
+            return {}
+        if self.halts.pop(place, None) is not None:
+            logger.warning("%s[%d] goes on at offset %d", *place, offset)
+        self._consumer.seek(partition, following)  # it forgets what is buffered, too
+        return {place: records} if records else {}
+
+    def waiting(self) -> set[Partition]:
+        """The partitions that stand still for now; those whose time is over are tried again."""
+        now = time.monotonic()
+        for place, halt in self.halts.items():
+            if halt.until <= now:
+                self.found[TopicPartition(*place)] = halt.offset
+        return set(self.halts)
+
+    def _halt(self, place: Partition, offset: int, error: Any) -> None:
+        now = time.monotonic()
+        if error.retriable:
+            reason = f"it cannot be fetched at present: {error!r}"
+            self.halts[place] = Halt(offset, reason, now + RETRY_S)
+            self._consumer._client.force_metadata_update()
+            return
+        reason = str(error) or type(error).__name__
+        self.halts[place] = Halt(offset, reason, now + HALT_S)
+        logger.error(
+            "%s[%d] stands still at offset %d: %s. Repair it, or give up what is lost with"
+            " `kafka-delete-records.sh`; it is tried again in %g s",
+            *place,
+            offset,
+            reason,
+            HALT_S,
+        )
+
+    async def _again(self, partition: TopicPartition, offset: int) -> tuple[list[Record], int]:
+        """Fetch a batch, and read it leniently; returns its records and the offset after it."""
+        client = self._consumer._client
+        request = FetchRequest(
+            0,
+            1,
+            LARGEST_BATCH_BYTES,
+            0,
+            # A broker gives the first batch whole, however small this limit is.
+            [(partition.topic, [(partition.partition, offset, 1)])],
+            rack_id="",
+        )
+        leader = client.cluster.leader_for_partition(partition)
+        response = await client.send(leader, request)
+        [(_, [(_, code, *_, message_set)])] = response.topics
+        if code:
+            raise for_code(code)(f"{partition}@{offset}")
+        return _read(partition, offset, bytes(message_set or b""))
+
+
+def _read(partition: TopicPartition, offset: int, message_set: bytes) -> tuple[list[Record], int]:
+    """The records of the first batch, from an offset on; and the offset after the batch."""
+    if len(message_set) <= _MAGIC:
+        return [], offset  # nothing any more; the ordinary way goes on from here
+    if message_set[_MAGIC] < 2:
+        raise CorruptRecordException("a batch that cannot be read, in a format before Kafka 0.11")
+    size = _LENGTH_END + int.from_bytes(message_set[_LENGTH_END - 4 : _LENGTH_END], "big")
+    batch = _DefaultRecordBatchPy(message_set[:size])
+    if not batch.validate_crc():
+        raise CorruptRecordException("the checksum of a batch is wrong: it was damaged")
+    if batch.is_control_batch:
+        return [], batch.next_offset
+    try:
+        batch._maybe_uncompress()
+        records = list(_records(partition, batch))
+    except UnsupportedCodecError as error:
+        raise UnsupportedCodecError(f"{error}: install the service with `aiokafka[all]`") from None
+    except Exception as error:  # whatever a codec or a cut off number raises
+        raise CorruptRecordException(f"a batch cannot be read: {error!r}") from error
+    return [record for record in records if record.offset >= offset], batch.next_offset
+
+
+def _records(partition: TopicPartition, batch: Any) -> Iterator[Record]:
+    """What is in a batch, as the format is described in aiokafka's `default_records`."""
+    reader = _Reader(bytes(batch._buffer), batch._pos)
+    for _ in range(batch._num_records):
+        end = reader.number() + reader.position
+        reader.number()  # attributes, of which there are none yet
+        timestamp = batch.first_timestamp + reader.number()
+        if batch.timestamp_type == batch.LOG_APPEND_TIME:
+            timestamp = batch.max_timestamp
+        offset = batch.base_offset + reader.number()
+        key, value = reader.content(), reader.content()
+        headers = tuple(
+            ((reader.content() or b"").decode("utf-8", "surrogateescape"), reader.content())
+            for _ in range(reader.number())
+        )
+        if reader.position != end:
+            raise ValueError(f"the record at offset {offset} is not as long as it says")
+        yield ConsumerRecord(
+            partition.topic,
+            partition.partition,
+            offset,
+            timestamp,
+            batch.timestamp_type,
+            key,
+            value,
+            None,
+            -1 if key is None else len(key),
+            -1 if value is None else len(value),
+            headers,
+        )
+
+
+class _Reader:
+    def __init__(self, buffer: bytes, position: int) -> None:
+        self._buffer = buffer
+        self.position = position
+
+    def number(self) -> int:
+        number: int
+        number, self.position = decode_varint(self._buffer, self.position)
+        return number
+
+    def content(self) -> bytes | None:
+        size = self.number()
+        if size < 0:
+            return None
+        begin, self.position = self.position, self.position + size
+        if self.position > len(self._buffer):
+            raise ValueError("a record is cut off")
+        return self._buffer[begin : self.position]
+
+
+class _Buffer(OrderedDict[Any, Any]):
+    """The fetcher's buffer, in which each partition's records end before what is unreadable."""
+
+    def __init__(self, found: dict[TopicPartition, int]) -> None:
+        super().__init__()
+        self._found = found
+
+    def __setitem__(self, partition: TopicPartition, result: Any) -> None:
+        if type(result) is FetchResult:
+            result._partition_records = _Records(result._partition_records, self._found)
+        super().__setitem__(partition, result)
+
+
+class _Records(PartitionRecords):  # type: ignore[misc]  # untyped base
+    def __init__(self, fetched: Any, found: dict[TopicPartition, int]) -> None:
+        super().__init__(
+            fetched._tp,
+            fetched._records,
+            fetched._aborted_transactions,
+            fetched.next_fetch_offset,
+            None,
+            None,
+            fetched._check_crcs,
+            fetched._isolation_level,
+        )
+        self._records_iterator: Any
+        self._found = found
+
+    def __next__(self) -> Any:
+        try:
+            return next(self._records_iterator)
+        except StopIteration:
+            raise
+        except Exception:  # whatever it is, here it begins, and what came before is good
+            self._found[self._tp] = self.next_fetch_offset
+            self._records_iterator = iter(())
+            raise StopIteration from None
