@@ -6,15 +6,15 @@ from typing import Self
 
 from .dead_letters import Tally
 from .errors import BusError
-from .kafka_reader import KafkaReader
+from .kafka.reader import KafkaReader
 from .settings import KafkaSettings
 
 logger = logging.getLogger(__name__)
 
 FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 30.0
-STOP_S = 5.0
-"""So long at most it takes to stop."""
+STOP_S = 6.0
+"""So long at most it takes to stop: what the reader takes, and a little."""
 
 
 class OpenLetters:

@@ -10,8 +10,8 @@ from ..runtime.dead_letters import Letter, Tally, answered, read, replayed
 from ..runtime.errors import BusError
 from ..runtime.headers import Record
 from ..runtime.interceptors.dead_letter import ADDED_BYTES
-from ..runtime.kafka import FETCH_WAIT_MS, KafkaProducer, require_topics
-from ..runtime.kafka_reader import KafkaReader, ReadError
+from ..runtime.kafka import KafkaProducer, require_topics
+from ..runtime.kafka.reader import KafkaReader
 from ..runtime.settings import KafkaSettings
 
 CLIENT_ID = "axion-dead-letters"
@@ -96,15 +96,9 @@ class DeadLetterQueue:
 
     async def _records(self) -> AsyncIterator[Record]:
         """The topic's records up to where it ends now."""
-        patience = self._settings.request_timeout_s
-        silent = 0.0
         async with KafkaReader(self._settings, CLIENT_ID, self.topic) as reader:
             while not await reader.caught_up():
-                records = await reader.take()
-                silent = 0.0 if records else silent + FETCH_WAIT_MS / 1000
-                if silent > patience:
-                    raise ReadError(f"{self.topic} cannot be read: no broker answers")
-                for record in records:
+                for record in await reader.take():
                     yield record
 
 
