@@ -2,6 +2,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.servers import postgresql as postgresql
+from tests.servers import redis as redis
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(

@@ -109,7 +109,7 @@ class KafkaServer:
         self._configuration = folder / "server.properties"
         self._log = folder / "server.log"
         self._process: subprocess.Popen[bytes] | None = None
-        port, controller_port = _free_ports(2)
+        port, controller_port = free_ports(2)
         self.bootstrap_servers = f"127.0.0.1:{port}"
         self._admin = AdminClient(
             {"bootstrap.servers": self.bootstrap_servers, "reconnect.backoff.max.ms": 100},
@@ -225,7 +225,7 @@ class KafkaServer:
             )
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     """Ports that nothing listens on, below those that systems give to outgoing connections.
 
     Of those one could be taken while the server is down.
