@@ -55,8 +55,8 @@ async def require_topics(
     for topic in sources:
         if topic.endswith("-dlq"):
             raise StartError(
-                f"{topic} holds dead letters, which are no source: `axion dlq replay` gives them"
-                " back to the service they came from"
+                f"{topic} holds dead letters, which are no source: `axion dead-letters replay`"
+                " gives them back to the service they came from"
             )
     warn_of_weakness(settings)
     _warn_of_slowness()
