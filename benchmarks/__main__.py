@@ -43,9 +43,10 @@ def main() -> int:
     console = Console(width=None if sys.stdout.isatty() else 200)
     report.table(results, console)
     report.save(results, options.results)
-    missed = sum(not result.met for result in results)
-    console.print(f"{missed} of {len(results)} targets missed" if missed else "every target is met")
-    return 1 if missed or not results else 0
+    judged = [result.met for result in results if result.met is not None]
+    missed = judged.count(False)
+    console.print(f"{missed} of {len(judged)} targets missed" if missed else "every target is met")
+    return 1 if missed or not judged else 0
 
 
 def take(name: str, broker: Broker, rounds: int) -> list[Result]:

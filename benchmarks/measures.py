@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from . import consume
+from . import consume, waiting
 from .report import Result
 from .rounds import Stage
 
@@ -18,4 +18,7 @@ class Measure:
     brokers: tuple[str, ...] = BROKERS
 
 
-MEASURES = {"consume": Measure(consume.measure)}
+MEASURES = {
+    "consume": Measure(consume.measure),
+    "waiting": Measure(waiting.measure),
+}

@@ -27,7 +27,8 @@ class Result:
     ratio_spread: tuple[float, float]
     rounds: int
     target: str
-    met: bool
+    met: bool | None
+    """None without a target."""
     broker: str = ""
 
     def on(self, broker: str) -> "Result":
@@ -42,9 +43,9 @@ def compare(
     ours: str,
     peer: str,
     *,
-    at_least: float,
+    at_least: float | None = None,
 ) -> Result:
-    """Ours against a peer, more is better."""
+    """Ours against a peer, more is better; without a target it is there to be seen."""
     ratios = [mine / theirs for mine, theirs in zip(values[ours], values[peer], strict=True)]
     return Result(
         name=name,
@@ -56,8 +57,8 @@ def compare(
         spread=(min(values[ours]), max(values[ours])),
         ratio_spread=(min(ratios), max(ratios)),
         rounds=len(ratios),
-        target=f"≥ {at_least:g}×",
-        met=median(ratios) >= at_least,
+        target="" if at_least is None else f"≥ {at_least:.2f}×",
+        met=None if at_least is None else median(ratios) >= at_least,
     )
 
 
@@ -90,7 +91,7 @@ def table(results: Iterable[Result], console: Console) -> None:
             f"{result.ratio:.2f}",
             _range(result.ratio_spread),
             result.target,
-            "[green]met[/]" if result.met else "[red]missed[/]",
+            {True: "[green]met[/]", False: "[red]missed[/]", None: ""}[result.met],
         )
     console.print(shown)
 
