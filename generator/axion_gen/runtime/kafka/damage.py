@@ -118,7 +118,7 @@ class Damage:
             self.halts[place] = Halt(offset, reason, now + RETRY_S)
             self._consumer._client.force_metadata_update()
             return
-        reason = str(error) or type(error).__name__
+        reason = str(error.args[0]) if error.args else type(error).__name__
         self.halts[place] = Halt(offset, reason, now + HALT_S)
         logger.error(
             "%s[%d] stands still at offset %d: %s. Repair it, or give up what is lost with"
