@@ -33,8 +33,9 @@ PROPERTIES = """
 process.roles=broker,controller
 node.id=1
 controller.quorum.bootstrap.servers=127.0.0.1:{controller_port}
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
+listeners={listeners}
+advertised.listeners={listeners}
+listener.security.protocol.map={protocols}
 controller.listener.names=CONTROLLER
 log.dirs={folder}/data
 auto.create.topics.enable=false
@@ -102,23 +103,45 @@ class KafkaServer:
     """Apache Kafka on two ports of the loopback interface, which it keeps through restarts.
 
     Everything it writes, its log included, is in `folder`. Topics are never created by accident.
+
+    `listeners` maps names of further ones to their security protocols; `addresses` says where
+    they are. Their `properties`, `users` for SCRAM and `java_options` are Kafka's own.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        listeners: Mapping[str, str] | None = None,
+        properties: str = "",
+        users: Mapping[str, str] | None = None,
+        java_options: tuple[str, ...] = (),
+    ) -> None:
         self._classpath = f"{libraries()}/*"
         self._configuration = folder / "server.properties"
         self._log = folder / "server.log"
         self._process: subprocess.Popen[bytes] | None = None
-        port, controller_port = free_ports(2)
-        self.bootstrap_servers = f"127.0.0.1:{port}"
+        protocols = {"PLAINTEXT": "PLAINTEXT", "CONTROLLER": "PLAINTEXT", **(listeners or {})}
+        ports = dict(zip(protocols, free_ports(len(protocols)), strict=True))
+        self.addresses = {name: f"127.0.0.1:{port}" for name, port in ports.items()}
+        self.bootstrap_servers = self.addresses["PLAINTEXT"]
+        self._java_options = java_options
         self._admin = AdminClient(
             {"bootstrap.servers": self.bootstrap_servers, "reconnect.backoff.max.ms": 100},
             logger=logging.getLogger(__name__),  # it would write to stderr
         )
         self._configuration.write_text(
-            PROPERTIES.format(port=port, controller_port=controller_port, folder=folder)
+            PROPERTIES.format(
+                listeners=",".join(f"{name}://{at}" for name, at in self.addresses.items()),
+                protocols=",".join(f"{name}:{protocol}" for name, protocol in protocols.items()),
+                controller_port=ports["CONTROLLER"],
+                folder=folder,
+            )
+            + properties
         )
-        formatting = ("format", "--standalone", "--cluster-id", "axion-tests-axion-tests")
+        formatting = ["format", "--standalone", "--cluster-id", "axion-tests-axion-tests"]
+        for name, password in (users or {}).items():
+            formatting += ["--add-scram", f"SCRAM-SHA-512=[name={name},password={password}]"]
         self._java("kafka.tools.StorageTool", *formatting, "--config", self._configuration).wait()
 
     def start(self) -> None:
@@ -216,7 +239,8 @@ class KafkaServer:
     def _java(self, main: str, *arguments: str | Path) -> subprocess.Popen[bytes]:
         # A small heap and the quick compiler: the server is up in seconds and lives for minutes.
         options = ["-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
-        options += ["-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp", self._classpath]
+        options += ["-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", *self._java_options]
+        options += ["-cp", self._classpath]
         with self._log.open("ab") as log:
             return subprocess.Popen(
                 ["java", *options, main, *map(str, arguments)],

@@ -4,17 +4,21 @@
 import asyncio
 import logging
 from collections import defaultdict
-from contextlib import AsyncExitStack
 from typing import Any, NamedTuple
 
 from aiokafka.client import (  # type: ignore[import-untyped]  # ships no types
     AIOKafkaClient,
     ConnectionGroup,
 )
-from aiokafka.conn import create_conn  # type: ignore[import-untyped]  # ships no types
+from aiokafka.conn import (  # type: ignore[import-untyped]  # ships no types
+    AIOKafkaConnection,
+    OAuthAuthenticator,
+)
 from aiokafka.errors import (  # type: ignore[import-untyped]  # ships no types
     KafkaConnectionError,
     KafkaError,
+    SaslAuthenticationFailed,
+    StaleMetadata,
 )
 from aiokafka.protocol.metadata import (  # type: ignore[import-untyped]  # ships no types
     MetadataRequest,
@@ -29,6 +33,9 @@ MAX_RECORD_BYTES = 1024 * 1024
 """Kafka's own default limit of a record."""
 CONNECT_TIMEOUT_S = 5.0
 """So long a broker may take until it is connected and has authenticated this client."""
+
+FAULTS = (OSError, KafkaError, ValueError, LookupError)
+"""With these a connection fails; the last two are what an authenticator makes of an answer."""
 
 
 class Partition(NamedTuple):
@@ -72,10 +79,6 @@ class Client(AIOKafkaClient):  # type: ignore[misc]  # untyped base
         self.faults: list[Exception] = []
         """Why each of the brokers did not answer, when none did."""
 
-    @property
-    def _get_conn_lock(self) -> AsyncExitStack:
-        return AsyncExitStack()  # one that stops nobody: there is a lock for each connection
-
     async def bootstrap(self) -> None:
         """Learn of the cluster from the first broker that answers.
 
@@ -93,8 +96,7 @@ class Client(AIOKafkaClient):  # type: ignore[misc]  # untyped base
                     except BaseException:
                         first.close()
                         raise
-            # Whatever else an authenticator says of a broker's answer is a ValueError or KeyError.
-            except (OSError, KafkaError, ValueError, LookupError) as fault:
+            except FAULTS as fault:
                 self.faults.append(fault)
                 logger.debug("%s:%s does not answer: %r", host, port, fault)
                 continue
@@ -108,10 +110,39 @@ class Client(AIOKafkaClient):  # type: ignore[misc]  # untyped base
         if self._sync_task is None:
             self._sync_task: Any = asyncio.create_task(self._md_synchronizer(), name="metadata")
 
-    async def _connect(self, host: str, port: int) -> Any:
-        return await create_conn(
+    async def _get_conn(
+        self, node_id: Any, *, group: Any = ConnectionGroup.DEFAULT, no_hint: bool = False
+    ) -> Any:
+        """The connection to a broker; None if there can be none at present."""
+        place = (node_id, group)
+        connected = self._conns.get(place)
+        if connected is not None and connected.connected():
+            return connected
+        async with self._connecting[place]:
+            connected = self._conns.get(place)
+            if connected is not None and connected.connected():
+                return connected
+            broker = self.cluster.broker_metadata(node_id)
+            try:
+                if broker is None:
+                    raise StaleMetadata(f"there is no broker {node_id}, by what is known")
+                async with asyncio.timeout(CONNECT_TIMEOUT_S):
+                    connected = await self._connect(
+                        broker.host, broker.port, self._on_connection_closed
+                    )
+            except FAULTS as fault:
+                logger.warning("broker %s is not connected: %r", node_id, fault)
+                self._conns.pop(place, None)
+                self.force_metadata_update()
+                return None
+            self._conns[place] = connected
+            return connected
+
+    async def _connect(self, host: str, port: int, on_close: Any = None) -> Any:
+        made = _Connection(
             host,
             port,
+            on_close=on_close,
             client_id=self._client_id,
             request_timeout_ms=self._request_timeout_ms,
             ssl_context=self._ssl_context,
@@ -122,18 +153,19 @@ class Client(AIOKafkaClient):  # type: ignore[misc]  # untyped base
             sasl_plain_password=self._sasl_plain_password,
             sasl_oauth_token_provider=self._sasl_oauth_token_provider,
         )
+        await made.connect()
+        return made
 
-    async def _get_conn(
-        self, node_id: Any, *, group: Any = ConnectionGroup.DEFAULT, no_hint: bool = False
-    ) -> Any:
-        place = (node_id, group)
-        ready = self._conns.get(place)
-        if ready is not None and ready.connected():
-            return ready
-        try:
-            async with self._connecting[place], asyncio.timeout(CONNECT_TIMEOUT_S):
-                return await super()._get_conn(node_id, group=group, no_hint=no_hint)
-        except TimeoutError:
-            logger.warning("broker %s is not connected within %g s", node_id, CONNECT_TIMEOUT_S)
-            self.force_metadata_update()
-            return None
+
+class _Connection(AIOKafkaConnection):  # type: ignore[misc]  # untyped base
+    def authenticator_oauth(self) -> Any:
+        return _OAuth(sasl_oauth_token_provider=self._sasl_oauth_token_provider)
+
+
+class _OAuth(OAuthAuthenticator):  # type: ignore[misc]  # untyped base
+    """aiokafka takes whatever comes back for consent; a refusal is an answer with a reason."""
+
+    async def step(self, payload: bytes | None) -> Any:
+        if payload:
+            raise SaslAuthenticationFailed(payload.decode(errors="replace"))
+        return await super().step(payload)
