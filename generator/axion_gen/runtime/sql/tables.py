@@ -22,6 +22,7 @@ from sqlalchemy import (  # type: ignore[import-not-found,unused-ignore]
     String,
     Table,
     Text,
+    inspect,
     literal_column,
     text,
 )
@@ -106,6 +107,25 @@ async def create_tables(engine: AsyncEngine) -> None:
     """
     async with engine.begin() as connection:
         await connection.run_sync(axion_metadata.create_all)
+
+
+async def missing_tables(engine: AsyncEngine) -> list[str]:
+    """What the database lacks: tables, and columns of those it has."""
+
+    def look(connection: Any) -> list[str]:
+        inspector = inspect(connection)
+        missing: list[str] = []
+        for table in axion_metadata.sorted_tables:
+            if not inspector.has_table(table.name):
+                missing.append(table.name)
+                continue
+            columns = {column["name"] for column in inspector.get_columns(table.name)}
+            missing += [str(column) for column in table.columns if column.name not in columns]
+        return missing
+
+    async with engine.connect() as connection:
+        missing: list[str] = await connection.run_sync(look)
+    return missing
 
 
 def now_ms(dialect: str) -> Any:

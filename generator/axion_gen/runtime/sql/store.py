@@ -1,0 +1,183 @@
+"""Marks in the service's own database, written by the handler's own transaction."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final
+
+from sqlalchemy.exc import (  # type: ignore[import-not-found,unused-ignore]
+    SQLAlchemyError,
+)
+from sqlalchemy.ext.asyncio import (  # type: ignore[import-not-found,unused-ignore]
+    AsyncEngine,
+    AsyncSession,
+    async_sessionmaker,
+)
+
+from ..client import Client, Transport
+from ..delivery import Delivery, Handle
+from ..errors import BusError, DependencyUnavailable, PermanentError, StartError
+from ..stores.base import Begun
+from ..stores.batches import Batches
+from ..stores.marks import RETENTION_S
+from .failures import reason, says_away
+from .inbox import FIRST, Inbox
+from .outbox import OutboxTransport
+from .tables import missing_tables
+
+logger = logging.getLogger(__name__)
+
+PATIENCE_S: Final = 2.0
+"""Letting go waits no longer than this for the database."""
+PURGE_INTERVAL_S: Final = 3600.0
+
+
+class StillHandledError(BusError):
+    """Another instance is in the midst of handling the record, in a transaction not yet over."""
+
+
+class SqlStore:
+    """Keeps marks in the table `axion_inbox` of a database, for `retention_s` seconds.
+
+    Each attempt of a handler is one transaction, `context.session`. Its first statement is
+    the mark, so the mark and the rows that the handler writes hold together or not at all:
+    exactly once for those rows, and for nothing else. What the handler emits with
+    `context.client` goes to the outbox, in the same transaction.
+
+    That a record is begun is noted too. One whose handling never ended runs alone the second
+    time, and is dead-lettered the third time: it may be what the process died of.
+
+    The engine stays its owner's: closing it is left to whoever made it.
+    """
+
+    outages: tuple[type[Exception], ...] = ()
+    """The types of SQLAlchemy do not tell an outage; `DependencyUnavailable` is raised for it."""
+
+    def __init__(self, engine: AsyncEngine, *, retention_s: float = RETENTION_S) -> None:
+        self.retention_s: float | None = retention_s
+        self.on_commit: Callable[[], None] | None = None
+        """Called after each commit of a transaction that wrote to the outbox."""
+        self._engine = engine
+        # A session that a handler has kept must not begin a transaction that nobody ends.
+        self._sessions = async_sessionmaker(engine, expire_on_commit=False, close_resets_only=False)
+        self._purging: asyncio.Task[None] | None = None
+
+    async def start(self, service: str, group: str, client: Callable[[Transport], Client]) -> None:
+        """See that the tables are there, and begin to purge.
+
+        Raises:
+            StartError: the database does not answer, or lacks the tables.
+        """
+        dialect = self._engine.dialect.name
+        if dialect not in FIRST:
+            raise StartError(f"SqlStore needs PostgreSQL or SQLite; this engine is for {dialect}")
+        try:
+            missing = await missing_tables(self._engine)
+        except (SQLAlchemyError, OSError) as error:
+            raise StartError(f"the database of SqlStore is away: {reason(error)}") from None
+        if missing:
+            raise StartError(
+                f"the database of SqlStore lacks {', '.join(missing)}: run the migration that"
+                " adds `axion_metadata`, or for development `await create_tables(engine)`"
+            )
+        self._service = service
+        self._client = client
+        self._inbox = Inbox(self._engine, group)
+        self._notes: Batches[Delivery, Begun | None] = Batches(
+            self._inbox.note, self._inbox.take_back
+        )
+        self._marks: Batches[Delivery, None] = Batches(self._inbox.mark)
+        self._purging = asyncio.create_task(self._purge_regularly(), name="inbox purge")
+
+    async def stop(self) -> None:
+        """Wait a little for what is under way."""
+        if self._purging is None:
+            return
+        self._purging.cancel()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE_S):
+                await asyncio.wait((self._purging,))
+                await self._notes.settle()
+                await self._marks.settle()
+
+    async def begin(self, delivery: Delivery) -> Begun:
+        """Note that a record is begun.
+
+        Raises:
+            StillHandledError: it is being handled elsewhere; ask again.
+        """
+        begun = await self._notes.call(delivery)
+        if begun is None:
+            raise StillHandledError("another instance is still handling it")
+        return begun
+
+    def transact(self, following: Handle) -> Handle:
+        """Put one attempt into a transaction, whose first statement is the mark."""
+
+        async def attempt(delivery: Delivery) -> None:
+            try:
+                async with self._inbox.turn, self._sessions() as session:
+                    claimed = await self._claim(session, delivery)
+                    if claimed:
+                        await self._run(following, session, delivery)
+            except Exception as error:  # all are raised, some under a truer name
+                if says_away(error):
+                    raise _away(error) from error
+                raise
+            finally:
+                delivery.session = delivery.client = None
+            if not claimed:
+                logger.info("%s: it, or its message id, was handled meanwhile", delivery.place)
+                delivery.outcome = "duplicate"
+                await self.end(delivery)
+                delivery.statistics.duplicates += 1
+            delivery.marked = True
+
+        return attempt
+
+    async def _claim(self, session: AsyncSession, delivery: Delivery) -> bool:
+        try:
+            return await self._inbox.claim(session, delivery)
+        except OSError as error:  # connecting, the driver raises what the system says
+            raise _away(error) from error
+
+    async def _run(self, following: Handle, session: AsyncSession, delivery: Delivery) -> None:
+        transaction = session.get_transaction()
+        outbox = OutboxTransport(session, self._service)
+        delivery.session = session
+        delivery.client = self._client(outbox)
+        await following(delivery)
+        if transaction is None or not transaction.is_active:
+            raise PermanentError(
+                "the handler ended its transaction: leave commit and rollback to the bus;"
+                " `session.begin_nested()` is for a part that may fail"
+            )
+        await session.commit()
+        if outbox.used and self.on_commit is not None:
+            self.on_commit()
+
+    async def end(self, delivery: Delivery) -> None:
+        """Mark a record as processed, unless it is."""
+        await self._marks.call(delivery)
+
+    async def abandon(self, delivery: Delivery) -> None:
+        """Take back that a record was begun, if that can be done quickly."""
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                await self._inbox.take_back((delivery,))
+        except (SQLAlchemyError, OSError) as error:
+            logger.warning("%s: still counts as begun: %s", delivery.place, reason(error))
+
+    async def _purge_regularly(self) -> None:
+        retention_ms = int((self.retention_s or 0) * 1000)
+        while True:
+            try:
+                await self._inbox.purge(retention_ms)
+            except (SQLAlchemyError, OSError) as error:
+                logger.warning("old marks are not purged, next try later: %s", reason(error))
+            await asyncio.sleep(PURGE_INTERVAL_S)
+
+
+def _away(error: Exception) -> DependencyUnavailable:
+    return DependencyUnavailable(f"the database is away: {reason(error)}")

@@ -1,0 +1,26 @@
+"""`engine`: an empty database with the store's tables and one for effects, on each system."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from axion_gen.runtime.sql import create_tables
+from tests.servers import PostgreSQL
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.servers)])
+async def engine(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[AsyncEngine]:
+    if request.param == "sqlite":
+        url = f"sqlite+aiosqlite:///{tmp_path / 'service.db'}"
+    else:
+        server: PostgreSQL = request.getfixturevalue("postgresql")
+        url = server.new_database()
+    engine = create_async_engine(url)
+    await create_tables(engine)
+    async with engine.begin() as connection:
+        await connection.execute(text("CREATE TABLE effects (record VARCHAR(255) NOT NULL)"))
+    yield engine
+    await engine.dispose()
