@@ -28,8 +28,16 @@ class EmitError(BusError):
         self.unknown = unknown
 
 
-class RecordTooLargeError(EmitError):
+class RecordRefusedError(EmitError):
+    """A record is not as its topic wants records, and never will be; others may be taken."""
+
+
+class RecordTooLargeError(RecordRefusedError):
     """A record is larger than its topic, or the client, takes."""
+
+
+class TopicRefusedError(EmitError):
+    """A topic is not there, or may not be written: somebody has to create it, or allow it."""
 
 
 class MetadataError(BusError):

@@ -15,6 +15,7 @@ from aiokafka.errors import (  # type: ignore[import-untyped]  # ships no types
     PolicyViolationError,
     RecordListTooLargeError,
     TopicAuthorizationFailedError,
+    UnknownTopicOrPartitionError,
 )
 from aiokafka.producer.message_accumulator import (  # type: ignore[import-untyped]  # ships no types
     BatchBuilder,
@@ -36,6 +37,12 @@ _REFUSED = (
     TopicAuthorizationFailedError,
 )
 """With these a broker says that it has written nothing."""
+TOPIC_REFUSED = (
+    InvalidTopicError,
+    TopicAuthorizationFailedError,
+    UnknownTopicOrPartitionError,
+)
+"""With these a broker says that it will not take any record for the topic."""
 _NEVER_SENT = (LeaderNotAvailableError, NotLeaderForPartitionError)
 """With these a batch ends that waited for a leader in vain; answers of that kind are retried."""
 
@@ -49,6 +56,8 @@ class UndeliveredError(KafkaError):  # type: ignore[misc]  # untyped base
         self.unknown = unknown
         """Whether it may have been written all the same."""
         self.too_large = isinstance(cause, MessageSizeTooLargeError | RecordListTooLargeError)
+        self.topic_refused = isinstance(cause, TOPIC_REFUSED)
+        self.record_refused = isinstance(cause, InvalidTimestampError | PolicyViolationError)
         self.shared = shared
         """Whether it was in a batch with others, which the answer is about as a whole."""
 

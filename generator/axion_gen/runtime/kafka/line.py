@@ -83,6 +83,12 @@ class Line:
             TopicPartition(topic, _choose(partitions, key)), key, value, headers
         )
 
+    def misses(self, topic: str, since: float) -> bool:
+        """Whether the brokers have answered since a time, in Unix seconds, without the topic."""
+        cluster = self.client.cluster
+        answered = cluster._last_successful_refresh_ms > 1000 * since
+        return answered and not cluster._partitions.get(topic)
+
     async def append_patiently(
         self,
         topic: str,

@@ -2,14 +2,22 @@
 
 import asyncio
 import logging
+import time
 from typing import Any
 
 from aiokafka.errors import KafkaError  # type: ignore[import-untyped]  # ships no types
 
-from ..errors import EmitError, NotRunningError, RecordTooLargeError, StartError
+from ..errors import (
+    EmitError,
+    NotRunningError,
+    RecordRefusedError,
+    RecordTooLargeError,
+    StartError,
+    TopicRefusedError,
+)
 from ..headers import RawHeaders
 from ..settings import KafkaSettings
-from .batches import Headers, UndeliveredError
+from .batches import TOPIC_REFUSED, Headers, UndeliveredError
 from .connection import MAX_RECORD_BYTES
 from .line import Line
 from .security import describe
@@ -88,6 +96,8 @@ class KafkaProducer:
 
         Raises:
             RecordTooLargeError: the record is larger than the topic, or this client, takes.
+            RecordRefusedError: the topic has other rules, and the record is against them.
+            TopicRefusedError: the topic is not there, or may not be written.
             EmitError: Kafka refused it, or (`unknown`) did not answer in time.
         """
         listed = headers if isinstance(headers, list) else list(headers)
@@ -108,10 +118,11 @@ class KafkaProducer:
                 # It was refused with others, and perhaps they are too large only together.
                 await self._send_in_turn(record, alone=True)
         except UndeliveredError as error:
-            kind = RecordTooLargeError if error.too_large else EmitError
-            raise kind(
+            raise _kind(error)(
                 f"{topic} did not take the record: {error}", unknown=error.unknown
             ) from error
+        except TOPIC_REFUSED as error:
+            raise TopicRefusedError(f"{topic} does not take records: {error!r}") from error
         except KafkaError as error:
             raise EmitError(f"{topic} does not take records: {error!r}") from error
 
@@ -121,6 +132,7 @@ class KafkaProducer:
         turn = self._turns.setdefault(topic, _Turn())
         turn.waiting += 1
         sent = False
+        began = time.time()
         try:
             async with asyncio.timeout(self._timeout):
                 try:
@@ -135,6 +147,8 @@ class KafkaProducer:
         except TimeoutError:
             if sent:
                 raise _overdue(self._timeout) from None
+            if self._line is not None and self._line.misses(topic, began):
+                raise TopicRefusedError(f"{topic} is not there: create it") from None
             raise EmitError(
                 f"{topic} has no room for the record within {self._timeout:g} s: it was not sent"
             ) from None
@@ -245,6 +259,14 @@ def _overdue(timeout: float) -> UndeliveredError:
         " arrive",
         unknown=True,
     )
+
+
+def _kind(error: UndeliveredError) -> type[EmitError]:
+    if error.too_large:
+        return RecordTooLargeError
+    if error.record_refused:
+        return RecordRefusedError
+    return TopicRefusedError if error.topic_refused and not error.unknown else EmitError
 
 
 class _Turn:
