@@ -22,6 +22,9 @@ ROOT = Path(__file__).parents[2]
 POM = Path(__file__).with_name("pom.xml")
 PATIENCE_S = 60.0
 
+DEAD_LETTERS = {"max.message.bytes": str(1_048_588 + 64 * 1024), "retention.ms": "-1"}
+"""How a dead letter topic is configured, where those of its sources have Kafka's defaults."""
+
 NO_GROUP_YET = {
     KafkaError.GROUP_ID_NOT_FOUND,
     KafkaError.COORDINATOR_LOAD_IN_PROGRESS,

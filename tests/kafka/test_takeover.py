@@ -15,7 +15,7 @@ import pytest
 from confluent_kafka import Consumer, Producer
 
 from ..runtime.test_headers import GOOD
-from .server import ROOT, KafkaServer
+from .server import DEAD_LETTERS, ROOT, KafkaServer
 
 pytestmark = pytest.mark.kafka
 
@@ -102,8 +102,9 @@ def test_the_other_takes_over_when_one_is_killed_and_nothing_is_lost(
 ) -> None:
     servers = kafka.bootstrap_servers
     kafka.create_topic(COMMANDS, PARTITIONS)
-    for topic in (EVENTS, PREFIX + "readings", PREFIX + "items-dlq"):
+    for topic in (EVENTS, PREFIX + "readings", PREFIX + "items-replay"):
         kafka.create_topic(topic)
+    kafka.create_topic(PREFIX + "items-dlq", config=DEAD_LETTERS)
 
     def shares() -> list[set[int]]:
         members = kafka.shares(GROUP)
