@@ -1,9 +1,7 @@
 """What is done with the table `axion_inbox`: in batches, or in a handler's transaction."""
 
-import asyncio
 import logging
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any, Final
 
 from sqlalchemy import (  # type: ignore[import-not-found,unused-ignore]
@@ -31,6 +29,7 @@ from ..delivery import Delivery
 from ..stores.base import Begun
 from ..stores.marks import message_id_of, warn_of_topic_made_again
 from .tables import inbox, now_ms
+from .turns import turn_of
 
 logger = logging.getLogger(__name__)
 
@@ -55,11 +54,7 @@ class Inbox:
         self._engine = engine
         self._group = group
         self._first = FIRST[dialect]
-        self.turn: AbstractAsyncContextManager[Any] = (
-            asyncio.Lock() if dialect == "sqlite" else nullcontext()
-        )
-        """Taken for each transaction. SQLite has one writer: here its writers stand in a
-        queue, where by itself it would have them try again and again."""
+        self.turn = turn_of(engine)
 
         now = now_ms(dialect)
         insert = (sqlite if dialect == "sqlite" else postgresql).insert(inbox)

@@ -36,6 +36,8 @@ class OutboxTransport:
     """Emits into the outbox, within a session's transaction."""
 
     def __init__(self, session: AsyncSession, service: str) -> None:
+        self.used = False
+        """Whether there is something to send when the transaction has committed."""
         self._session = session
         self._service = service
         self._insert = _insert(session.get_bind().dialect.name)
@@ -48,6 +50,7 @@ class OutboxTransport:
         Raises:
             sqlalchemy.exc.SQLAlchemyError: it cannot be written; the transaction has failed.
         """
+        self.used = True
         await self._session.execute(
             self._insert,
             {

@@ -1,6 +1,7 @@
 """The rows of the outbox that are not yet sent, as the relay sees them."""
 
 from collections.abc import Collection, Sequence
+from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 from sqlalchemy import (  # type: ignore[import-not-found,unused-ignore]
@@ -19,6 +20,7 @@ from sqlalchemy.ext.asyncio import (  # type: ignore[import-not-found,unused-ign
 )
 
 from .tables import now_ms, outbox
+from .turns import turn_of
 
 
 class Row(NamedTuple):
@@ -60,6 +62,7 @@ class Unsent:
     def __init__(self, engine: AsyncEngine, service: str) -> None:
         self._service = service
         self._now = now_ms(engine.dialect.name)
+        self._turn = turn_of(engine)
         # A stricter level, where the service has chosen one, would only make transactions fail.
         self._engine = (
             engine.execution_options(isolation_level="READ COMMITTED")
@@ -87,7 +90,8 @@ class Unsent:
             without_topics: topics of which nothing is taken,
             probes: but one row of each of these.
         """
-        async with self._engine.begin() as connection:
+        turn = self._turn if sent or refused else nullcontext()
+        async with turn, self._engine.begin() as connection:
             # Writing comes first: in SQLite what has read may no longer be able to write.
             if sent:
                 await connection.execute(delete(outbox).where(outbox.c.id.in_(sent)))
