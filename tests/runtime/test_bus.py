@@ -175,7 +175,7 @@ async def test_poison_is_dead_lettered_byte_for_byte_and_committed(
     assert added["x-dlq-topic"] == b"item.commands"
     assert added["x-dlq-error-type"] == b"InvalidMessageError"
     assert added["x-dlq-service"] == b"items"
-    partition = int(added["x-dlq-partition"])
+    partition = int(added["x-dlq-partition"] or b"")
     assert await committed(servers, "items-group", "item.commands", partition) == 1
     assert handlers.begun == []
 
@@ -282,12 +282,13 @@ async def test_no_acknowledgement_in_time_is_unknown(broker: EmbeddedBroker) -> 
     handlers = Recorder()
     bus = bus_on(broker, emit_timeout_s=0.2)
     async with bus.run(handlers):
+        await bus.client.emit("item.commands", item("early"), metadata=SOMEBODY)
         broker.set_down(1)
         with pytest.raises(EmitError, match="may still arrive") as raised:
             await bus.client.emit("item.commands", item("late"), metadata=SOMEBODY)
         assert raised.value.unknown
         broker.set_up(1)
-        await until(lambda: handlers.ended == ["late"], "it does arrive")
+        await until(lambda: "late" in handlers.ended, "it does arrive")
 
 
 async def test_foreign_producers_need_no_headers(broker: EmbeddedBroker) -> None:
@@ -322,7 +323,7 @@ async def test_the_prefix_goes_before_every_topic_and_the_group(broker: Embedded
     assert said["x-dlq-topic"] == b"blue.item.commands"
     assert said["x-dlq-group"] == b"blue.items-group"
     assert addresses == ["item.commands"]
-    partition = int(said["x-dlq-partition"])
+    partition = int(said["x-dlq-partition"] or b"")
     assert await committed(servers, "blue.items-group", "blue.item.commands", partition) == 1
 
 

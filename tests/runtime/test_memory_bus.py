@@ -117,7 +117,7 @@ async def test_after_three_attempts_it_is_a_dead_letter_with_the_same_bytes() ->
     added = dict(dead.headers[len(command.record.headers) :])
     assert added["x-dlq-attempts"] == b"3"
     assert (added["x-dlq-topic"], added["x-dlq-offset"]) == (b"item.commands", b"0")
-    assert b"raise self.error" in added["x-dlq-stack-trace"]
+    assert b"raise self.error" in (added["x-dlq-stack-trace"] or b"")
 
 
 async def test_a_permanent_error_is_not_retried() -> None:
@@ -167,7 +167,7 @@ async def test_a_dead_letter_does_not_quote_what_was_invalid() -> None:
     headers = (*GOOD.items(), ("x-message-type", b"item.create"))
     await bus.deliver_raw("item.commands", None, b'{"id": "hunter2", "name": 5}', headers)
     (dead,) = bus.dead
-    assert not any(b"hunter2" in value for name, value in dead.headers)
+    assert not any(b"hunter2" in (value or b"") for name, value in dead.headers)
 
 
 async def test_a_missing_header_is_a_dead_letter_that_names_it() -> None:

@@ -4,19 +4,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from axion_gen.runtime.offsets import OffsetTracker
+from axion_gen.runtime.testing.memory import MemoryRecord
+
+
+def at(offset: int) -> MemoryRecord:
+    return MemoryRecord("topic", 0, offset, 0, None, None, ())
 
 
 def test_gaps_in_offsets_are_no_holes() -> None:
     tracker = OffsetTracker()
     for offset in (0, 5, 9):
-        tracker.take(offset, 0)
+        tracker.take([at(offset)])
         tracker.finish(offset)
     assert tracker.position == 10
 
 
 def test_nothing_finished_commits_nothing() -> None:
     tracker = OffsetTracker()
-    tracker.take(3, 0)
+    tracker.take([at(3)])
     assert tracker.position is None
 
 
@@ -27,7 +32,7 @@ def test_position_is_behind_the_last_of_the_finished_without_a_hole(data: st.Dat
     ends = order[: data.draw(st.integers(0, len(order)))]
     tracker = OffsetTracker()
     for offset in offsets:
-        tracker.take(offset, 0)
+        tracker.take([at(offset)])
     finished: set[int] = set()
     for offset in ends:
         tracker.finish(offset)

@@ -1,6 +1,7 @@
 """The bus: a service's client, consumer and dead letters, started and stopped together."""
 
 import logging
+import math
 import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +22,7 @@ from .interceptors.outage import Held, Outage
 from .interceptors.retry import Retry
 from .interceptors.slots import Places, Slots
 from .kafka import KafkaConsumer, KafkaProducer, require_topics
+from .open_letters import OpenLetters
 from .settings import KafkaSettings
 from .statistics import Statistics
 from .stores import MemoryStore, Store
@@ -59,6 +61,8 @@ class Bus(Generic[ClientT, HandlersT]):
         """What became of the records so far."""
         self.held = Held()
         """The messages that wait for the end of an outage."""
+        self.open_letters: OpenLetters | None = None
+        """How many dead letters wait for somebody; none while nothing is received."""
         self._contract = contract
         self._settings = settings
         self._store = store
@@ -121,7 +125,13 @@ class Bus(Generic[ClientT, HandlersT]):
             replay = prefix + replay_topic(self.service)
             needed = {prefix + topic.address for topic in self._contract.topics if topic.messages}
             own = {letters_to, replay} if received else set()
-            await require_topics(settings, client_id, needed | own)
+            kept_s = await require_topics(
+                settings,
+                client_id,
+                needed | own,
+                received=received,
+                dead_letters=letters_to if received else None,
+            )
             producer = KafkaProducer(settings, client_id)
             await producer.start()
             stack.push_async_callback(producer.stop)
@@ -134,8 +144,11 @@ class Bus(Generic[ClientT, HandlersT]):
                 stack.push_async_callback(letters.stop)
                 group = settings.group_id or f"{prefix}{self.service}-group"
                 store = self._store or MemoryStore(settings.idempotency_size)
+                _compare_retention(store, kept_s)
                 await store.start(self.service, group, self._client_on)
                 stack.push_async_callback(store.stop)
+                self.open_letters = OpenLetters(settings, client_id, letters_to)
+                await stack.enter_async_context(self.open_letters)
                 consumer = Consumer(
                     lambda moved: KafkaConsumer(settings, client_id, group, moved),
                     received,
@@ -181,6 +194,18 @@ class Bus(Generic[ClientT, HandlersT]):
                 ", ".join(received) or "nothing",
             )
             yield self
+
+
+def _compare_retention(store: Store, kept_s: float | None) -> None:
+    """A mark that is forgotten before its record lets the record be handled again."""
+    if store.retention_s is not None and kept_s is not None and store.retention_s < kept_s:
+        kept = "for ever" if kept_s == math.inf else f"for {kept_s / 86400:.1f} days"
+        logger.warning(
+            "marks are kept for %.1f days, but a topic keeps its records %s:"
+            " what is read again from far back is handled again",
+            store.retention_s / 86400,
+            kept,
+        )
 
 
 class _KafkaTransport:

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from time import perf_counter as clock
 
 from .contract import Topic
 from .dead_letters import origin
@@ -51,6 +52,8 @@ class Assignment:
     topic: Topic
     statistics: TopicStatistics
     tracker: OffsetTracker = field(default_factory=OffsetTracker)
+    replayed: bool = False
+    """Whether its records come over the replay topic."""
     running: int = 0
     """How many of its records are with a worker."""
     committed: int | None = None
@@ -81,9 +84,13 @@ class Consumer:
         self.statistics = statistics
         self.held = held
         self.assignments: dict[Partition, Assignment] = {}
-        self._queues: KeyQueues[Queue, tuple[Assignment, Delivery]] = KeyQueues()
+        self._queues: KeyQueues[Queue, Record] = KeyQueues()
         self._workers: set[asyncio.Task[None]] = set()
         self._pausing = 0
+        self._employing = False
+        """Whether `_employ` is about to be called, as soon as the event loop comes to it."""
+        self._crowded = False
+        """Whether there may be more workers at work than handlers allowed."""
         self._changed = asyncio.Event()
         """Something was taken up or ended: there may be room, or a drain may be over."""
         self._stopping = False
@@ -135,6 +142,7 @@ class Consumer:
             await asyncio.sleep(seconds)
         finally:
             self._pausing -= 1
+            self._crowded = self._places() < 0
 
     def changed(self) -> None:
         """Look again at what may be taken."""
@@ -186,24 +194,16 @@ class Consumer:
             assignment = self.assignments.get(partition)
             if assignment is None or self._stopping:
                 continue  # not taken, so whoever has the partition next reads it
-            topic, statistics = assignment.topic, assignment.statistics
-            take, replayed = assignment.tracker.take, partition.topic == self._replay
-            statistics.received += len(records)
+            assignment.statistics.received += len(records)
+            assignment.tracker.take(records)
+            if not by_key:
+                for record in records:
+                    add((assignment, None), record)
+                continue
             for record in records:
-                offset = record.offset
-                take(offset, record.timestamp)
-                key: Hashable = None
-                if by_key:
-                    # No key, no order: a queue of its own for each such record.
-                    key = record.key
-                    if key is None:
-                        key = offset
-                delivery = Delivery(record, topic, statistics)
-                if replayed:
-                    delivery.origin = came_from = origin(record)
-                    if came_from is not None:
-                        delivery.topic = self._topics.get(came_from.topic, topic)
-                add((assignment, key), (assignment, delivery))
+                key = record.key
+                # No key, no order: a queue of its own for each such record.
+                add((assignment, record.offset if key is None else key), record)
         self._employ()
 
     async def _room(self) -> None:
@@ -216,7 +216,7 @@ class Consumer:
 
     def _eligible(self) -> list[Partition]:
         """From which partitions to take: none unless a handler is free for what comes."""
-        if self._queues or self.held or self._places() <= 0 or self._free() <= 0:
+        if self._queues.ready or self.held or self._places() <= 0 or self._free() <= 0:
             return []
         # Half of a partition's limit is taken at once, while the other half is free.
         half = self._settings.max_in_flight_per_partition // 2
@@ -238,38 +238,55 @@ class Consumer:
         return self._settings.max_concurrent_handlers - busy
 
     def _employ(self) -> None:
-        """Have as many workers as there are ready keys and handlers allowed."""
-        for _ in range(min(len(self._queues), self._places())):
+        """Have one more worker, if there is something to do and a handler may run.
+
+        It has the next one employed as soon as it waits for something: where handlers wait
+        for nothing, one worker does all.
+        """
+        self._employing = False
+        if self._queues.ready and self._places() > 0:
             worker = asyncio.create_task(self._work(), name="kafka worker")
             self._workers.add(worker)
             worker.add_done_callback(self._left)
 
     def _left(self, worker: asyncio.Task[None]) -> None:
         self._workers.discard(worker)
-        self._employ()  # several may have left as surplus at once
-        self._changed.set()
+        self._crowded = self._places() < 0
+        self.changed()  # several may have left as surplus at once
 
     async def _work(self) -> None:
-        queues, handle, clock = self._queues, self._handle, time.perf_counter
+        queues, handle, loop = self._queues, self._handle, asyncio.get_running_loop()
         breath = clock() + BREATH_S
-        # Those that come back from a pause may be too many; the surplus goes.
-        while queues and self._places() >= 0:
-            queue, (assignment, delivery) = queues.take()
+        while queues.ready and not (self._crowded and self._places() < 0):
+            if not self._employing:
+                self._employing = True
+                loop.call_soon(self._employ)  # it comes to that when this one waits
+            queue, record = queues.ready.popleft()
+            assignment = queue[0]
             assignment.running += 1
+            delivery = Delivery(record, assignment.topic, assignment.statistics)
+            if assignment.replayed:
+                self._find_topic(delivery)
             try:
                 await handle(delivery)
             except Exception:  # not the handler's: ours. The offset stays where it is.
                 logger.exception("%s: cannot be brought to an end", delivery.place)
             else:
-                assignment.tracker.finish(delivery.record.offset)
+                assignment.tracker.finish(record.offset)
             finally:
                 assignment.running -= 1
                 queues.release(queue)
-                if not queues or not assignment.running:
+                if not queues.ready or not assignment.running:
                     self._changed.set()
             if clock() > breath:
                 await asyncio.sleep(0)
                 breath = clock() + BREATH_S
+
+    def _find_topic(self, delivery: Delivery) -> None:
+        """A replayed record goes to the handlers of the topic it was first read from."""
+        delivery.origin = came_from = origin(delivery.record)
+        if came_from is not None:
+            delivery.topic = self._topics.get(came_from.topic, delivery.topic)
 
     # Committing
 
@@ -301,7 +318,10 @@ class Consumer:
     async def _assigned(self, partitions: set[Partition]) -> None:
         self.assignments = {
             partition: Assignment(
-                partition, self._all[partition.topic], self.statistics.topic(partition.topic)
+                partition,
+                self._all[partition.topic],
+                self.statistics.topic(partition.topic),
+                replayed=partition.topic == self._replay,
             )
             for partition in sorted(partitions)
         }

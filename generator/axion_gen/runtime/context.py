@@ -40,15 +40,14 @@ ResultT = TypeVar("ResultT")
 class Context(Generic[ClientT, IdentityT]):
     """What a handler knows of the message it handles, and the client to answer with."""
 
-    __slots__ = ("_attempt", "_delivery", "_headers", "client", "ordinal")
+    ordinal = 0
+    """The number of messages emitted so far: the next one's id derives from it."""
 
     def __init__(self, delivery: Delivery, headers: Headers, client: ClientT) -> None:
         self.client = client
-        self.ordinal = 0
-        """The number of messages emitted so far: the next one's id derives from it."""
-        self._attempt = delivery.attempts - 1
         self._delivery = delivery
         self._headers = headers
+        self._attempt = delivery.attempts - 1
 
     @property
     def topic(self) -> str:

@@ -37,6 +37,8 @@ class Delivery:
     outcome: Outcome = "handled"
     marked: bool = False
     """Whether the handler's own transaction has marked it as processed."""
+    error: Exception | None = None
+    """What it has failed with at its first attempt."""
     client: "Client | None" = None
     """Emits within the handler's transaction, with a store that has one."""
     session: Any = None
@@ -47,11 +49,6 @@ class Delivery:
         self.topic = topic
         self.statistics = statistics
 
-    def skip(self) -> None:
-        """Note that it is not for this service."""
-        self.outcome = "skipped"
-        self.statistics.skipped += 1
-
     @property
     def key(self) -> str:
         """Its idempotency key."""
@@ -60,7 +57,9 @@ class Delivery:
     @property
     def message_id(self) -> str:
         """The id the record says it has, or `topic:partition:offset`."""
-        return message_id_of(self.record) if self.headers is None else self.headers.message_id
+        if self.headers is not None:
+            return self.headers.message_id
+        return message_id_of(self.record, self.origin)
 
     @property
     def place(self) -> str:

@@ -2,7 +2,7 @@
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor
 from contextvars import copy_context
 from typing import Any
@@ -15,17 +15,15 @@ from .contract import Contract
 from .delivery import Delivery, Handle
 from .errors import StartError
 from .handlers import Handlers
+from .interceptors.acceptance import Acceptance
 from .interceptors.dead_letter import DeadLetter
-from .interceptors.deliveries import Deliveries
-from .interceptors.envelope import Envelope
 from .interceptors.idempotency import Idempotency
 from .interceptors.outage import Outage
-from .interceptors.payload import Payload
 from .interceptors.retry import Retry
 from .interceptors.slots import Slots
 from .stores import Store
 
-Method = Callable[[Any, Context[Any, Any]], Awaitable[None]]
+Method = Callable[[Any, Context[Any, Any]], Coroutine[Any, Any, None]]
 
 
 def pipeline(
@@ -42,22 +40,42 @@ def pipeline(
     It is:
 
     1. skipped if it bears a mark, and marked once all that follows is done;
-    2. dead-lettered if anything that follows raises;
-    3. refused if it was begun twice and never ended: it may be what the process died of;
-    4. refused if its headers are bad, skipped if it is not for this service;
-    5. validated, once: what is invalid stays so, and costs no slot;
-    6. held, while a dependency is away;
-    7. tried, and tried again;
-    8. given a slot and a time limit, for one attempt;
-    9. put into a transaction with its mark, if the store has transactions;
-    10. handled.
+    2. refused if its headers or its payload are invalid, skipped if it is not for this
+       service: that does not change, so it is looked at once, and costs no slot;
+    3. given a slot and a time limit, for one attempt;
+    4. put into a transaction with its mark, if the store has transactions;
+    5. handled.
+
+    If 2 to 5 fail, it is first tried again, then held while a dependency is away, and at
+    last dead-lettered. A message that succeeds at once does not come by these.
     """
-    following = store.transact(handler)
-    inwards = (idempotency, dead_letter, Deliveries(), Envelope(), Payload(), outage, retry, slots)
-    for interceptor in reversed(inwards):
-        if interceptor is not None:
-            following = interceptor.wrap(following)
-    return following
+    attempt = slots.wrap(store.transact(handler))
+    again = retry.wrap(_raise_or(attempt))
+    if outage is not None:
+        again = outage.wrap(again)
+    acceptance = Acceptance().wrap(attempt)
+    buried = dead_letter.wrap(again)
+
+    async def rescued(delivery: Delivery) -> None:
+        try:
+            await acceptance(delivery)
+        except Exception as error:  # whatever it is, it ends in one of the three
+            delivery.error = error
+            await buried(delivery)
+
+    return idempotency.wrap(rescued)
+
+
+def _raise_or(attempt: Handle) -> Handle:
+    """The first time raise what a delivery has failed with, then attempt it."""
+
+    async def handle(delivery: Delivery) -> None:
+        error, delivery.error = delivery.error, None
+        if error is not None:
+            raise error
+        await attempt(delivery)
+
+    return handle
 
 
 def call(
@@ -81,14 +99,14 @@ def call(
                 method if inspect.iscoroutinefunction(method) else _in_thread(method, threads)
             )
 
-    async def handle(delivery: Delivery) -> None:
+    def handle(delivery: Delivery) -> Coroutine[Any, Any, None]:
         headers, message = delivery.headers, delivery.message
         if headers is None or message is None or message.handler is None:
             raise AssertionError("a delivery reaches its handler decoded")
         context: Context[Any, Any] = Context(delivery, headers, delivery.client or client)
         # Not reset: the worker's task sets it anew for each message.
         current.set(context)
-        await methods[message.handler](delivery.payload, context)
+        return methods[message.handler](delivery.payload, context)
 
     return handle
 

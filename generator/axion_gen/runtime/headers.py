@@ -42,10 +42,9 @@ _FORMS: Final = {
     TIMESTAMP: (_MILLISECONDS, "Unix milliseconds"),
 }
 
-_UUID_LINE = r"([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})\n"
-_TEXT = r"([^\x00-\x1f\x7f-\x9f]+)"
-_ALL_LINES = re.compile(
-    f"{_UUID_LINE}{_TEXT}\n{_TEXT}\n{_TEXT}\n([0-9]{{1,14}})\n{_UUID_LINE}{_TEXT}"
+_UUID_LINE = r"([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})"
+_LINES = re.compile(
+    rf"{_UUID_LINE}\n([ -~]+)\n([ -~]+)\n([ -~]+)\n([0-9]{{1,14}})\n{_UUID_LINE}\n([ -~]+)"
 )
 """The headers in their order, a line each: what our own client writes is checked in one go."""
 
@@ -53,8 +52,8 @@ RawHeaders = Sequence[tuple[str, bytes | None]]
 """Headers as a record has them: in order, a name more than once, a value that may be null."""
 
 
-class Record(Protocol):
-    """A record as it came from a topic."""
+class Place(Protocol):
+    """Where a record is."""
 
     @property
     def topic(self) -> str: ...  # noqa: D102 - the words of Kafka
@@ -62,6 +61,11 @@ class Record(Protocol):
     def partition(self) -> int: ...  # noqa: D102
     @property
     def offset(self) -> int: ...  # noqa: D102
+
+
+class Record(Place, Protocol):
+    """A record as it came from a topic."""
+
     @property
     def timestamp(self) -> int:
         """When the record was made, in Unix milliseconds."""
@@ -126,16 +130,22 @@ def raw_message_id(record: Record) -> bytes | None:
     return next((value for name, value in headers if name == MESSAGE_ID), None)
 
 
-def message_id_of(record: Record) -> str:
-    """The id a record says it has, unchecked, or else `topic:partition:offset`."""
+def message_id_of(record: Record, source: Place | None = None) -> str:
+    """The id a record says it has, unchecked, or else the `topic:partition:offset` of its source.
+
+    The source of a record is where it was read, or was first read if it is a replayed one.
+    """
     raw = raw_message_id(record)
     if raw is None:
-        return f"{record.topic}:{record.partition}:{record.offset}"
+        place = source or record
+        return f"{place.topic}:{place.partition}:{place.offset}"
     return raw.decode(errors="replace")
 
 
-def decode(record: Record, *, foreign_producers: bool = False) -> Headers:
-    """Read and check a record's headers.
+def decode(
+    record: Record, *, foreign_producers: bool = False, source: Place | None = None
+) -> Headers:
+    """Read and check a record's headers; `source` is as for `message_id_of`.
 
     With `foreign_producers`, what is missing is filled as for a root message, and user
     and project may be unknown; what is there must be right all the same.
@@ -143,25 +153,23 @@ def decode(record: Record, *, foreign_producers: bool = False) -> Headers:
     Raises:
         InvalidMessageError: a mandatory header is missing, or one is there twice or malformed.
     """
-    return _decode_in_order(record.headers) or _decode_any(record, foreign_producers)
+    return _decode_in_order(record.headers) or _decode_any(record, foreign_producers, source)
 
 
 def _decode_in_order(headers: RawHeaders) -> Headers | None:
     """What our own client wrote, and only that; none if anything is unusual."""
     if len(headers) != len(IN_ORDER):
         return None
-    names: tuple[str, ...]
-    values: tuple[bytes, ...]
-    names, values = zip(*headers, strict=True)
-    if names != IN_ORDER:
+    (n0, v0), (n1, v1), (n2, v2), (n3, v3), (n4, v4), (n5, v5), (n6, v6) = headers
+    if (n0, n1, n2, n3, n4, n5, n6) != IN_ORDER:
         return None
     try:
-        lines = b"\n".join(values)
-        # All values together are short enough for one.
-        match = _ALL_LINES.fullmatch(lines.decode()) if len(lines) <= MAX_VALUE_BYTES else None
+        lines = b"\n".join((v0, v1, v2, v3, v4, v5, v6)).decode()  # type: ignore[arg-type]
     except (TypeError, UnicodeDecodeError):  # a null, or not UTF-8
         return None
-    if match is None:
+    match = _LINES.fullmatch(lines)
+    # All values together are short enough for one.
+    if match is None or len(lines) > MAX_VALUE_BYTES:
         return None
     correlation_id, causation_id, user_id, project_id, timestamp, message_id, kind = match.groups()
     return Headers(
@@ -169,7 +177,7 @@ def _decode_in_order(headers: RawHeaders) -> Headers | None:
     )
 
 
-def _decode_any(record: Record, foreign_producers: bool) -> Headers:
+def _decode_any(record: Record, foreign_producers: bool, source: Place | None) -> Headers:
     found: dict[str, str] = {}
     for name, raw in record.headers:
         if name not in OURS:
@@ -184,7 +192,7 @@ def _decode_any(record: Record, foreign_producers: bool) -> Headers:
         if fault is not None:
             raise InvalidMessageError(f"header {name} {fault}")
         found[name] = value
-    message_id = found.get(MESSAGE_ID) or f"{record.topic}:{record.partition}:{record.offset}"
+    message_id = found.get(MESSAGE_ID) or message_id_of(record, source)
     if foreign_producers:
         found.setdefault(CORRELATION_ID, derived_message_id(message_id, 0))
         found.setdefault(CAUSATION_ID, message_id)

@@ -1,6 +1,9 @@
 """What may be committed of a partition whose records end out of order."""
 
 from collections import deque
+from collections.abc import Iterable
+
+from .headers import Record
 
 
 class OffsetTracker:
@@ -17,7 +20,7 @@ class OffsetTracker:
     __slots__ = ("_ended", "_open", "position")
 
     def __init__(self) -> None:
-        self._open: deque[tuple[int, int]] = deque()
+        self._open: deque[Record] = deque()
         self._ended: set[int] = set()
         self.position: int | None = None
         """The offset to commit: behind the last one before which all are finished."""
@@ -28,22 +31,22 @@ class OffsetTracker:
         return len(self._open)
 
     @property
-    def oldest(self) -> int | None:
-        """The timestamp of the first record that is not finished, if there is one."""
-        return self._open[0][1] if self._open else None
+    def oldest(self) -> Record | None:
+        """The first record that is not finished, if there is one."""
+        return self._open[0] if self._open else None
 
-    def take(self, offset: int, timestamp: int) -> None:
-        """Note a delivered record; they come with rising offsets."""
-        self._open.append((offset, timestamp))
+    def take(self, records: Iterable[Record]) -> None:
+        """Note delivered records; they come with rising offsets."""
+        self._open.extend(records)
 
     def finish(self, offset: int) -> None:
         """Note that a taken record is processed."""
         taken, ended = self._open, self._ended
-        if taken[0][0] != offset:
+        if taken[0].offset != offset:
             ended.add(offset)
             return
         taken.popleft()
-        while ended and taken[0][0] in ended:
-            offset = taken.popleft()[0]
+        while ended and taken[0].offset in ended:
+            offset = taken.popleft().offset
             ended.remove(offset)
         self.position = offset + 1

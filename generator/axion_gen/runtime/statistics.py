@@ -24,7 +24,7 @@ class Durations:
 
     def add(self, seconds: float) -> None:
         """Count one."""
-        self.counts[bisect_left(BUCKETS, seconds)] += 1
+        self.counts[bisect_left(BUCKETS, seconds) if seconds > BUCKETS[0] else 0] += 1
         self.total += seconds
 
 

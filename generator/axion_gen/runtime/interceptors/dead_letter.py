@@ -110,14 +110,15 @@ class DeadLetter:
             await self.letters.write(record.key, record.value, [*own, *_encoded(reasons)])
 
     def _reasons(self, delivery: Delivery, error: Exception) -> dict[str, str]:
-        record, origin = delivery.record, delivery.origin
+        origin = delivery.origin
+        source = origin or delivery.record
         # The id comes first: by it the block is found again.
         return {
             "id": delivery.key,
-            "topic": origin.topic if origin else record.topic,
-            "partition": str(origin.partition if origin else record.partition),
-            "offset": str(origin.offset if origin else record.offset),
-            "timestamp": str(record.timestamp),
+            "topic": source.topic,
+            "partition": str(source.partition),
+            "offset": str(source.offset),
+            "timestamp": str(source.timestamp),
             "group": self.group,
             "service": self.service,
             "error-type": type(error).__qualname__,

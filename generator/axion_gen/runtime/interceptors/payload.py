@@ -1,35 +1,32 @@
 """A record's bytes become the message its handler is typed for."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 from ..contract import Message
-from ..delivery import Delivery, Handle
+from ..delivery import Delivery
 from ..errors import InvalidMessageError
 
 
-@dataclass(frozen=True, slots=True)
-class Payload:
-    """Validates the payload; a record without a type is the first message it fits."""
+def read_payload(delivery: Delivery) -> bool:
+    """Validate the payload; say whether this service handles the message.
 
-    def wrap(self, following: Handle) -> Handle:
-        """Hand on what is valid and handled here."""
+    A record without a type is the first message it fits.
 
-        async def handle(delivery: Delivery) -> None:
-            value = delivery.record.value
-            if value is None:
-                raise InvalidMessageError("the value is null, and the contract has no tombstone")
-            if delivery.message is not None:
-                delivery.payload = _validate(delivery.message, value)
-            else:
-                delivery.message, delivery.payload = _told_by_content(delivery, value)
-            if delivery.message.handler is None:
-                return delivery.skip()
-            return await following(delivery)
-
-        return handle
+    Raises:
+        InvalidMessageError: it is not valid; its content is not quoted.
+    """
+    value = delivery.record.value
+    if value is None:
+        raise InvalidMessageError("the value is null, and the contract has no tombstone")
+    message = delivery.message
+    if message is not None:
+        delivery.payload = _validate(message, value)
+        return True
+    message, delivery.payload = _told_by_content(delivery, value)
+    delivery.message = message
+    return message.handler is not None
 
 
 def _told_by_content(delivery: Delivery, value: bytes) -> tuple[Message[Any], BaseModel]:

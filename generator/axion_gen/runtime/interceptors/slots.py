@@ -3,14 +3,15 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Coroutine, Generator
+from collections.abc import Awaitable
 from dataclasses import dataclass
-from time import perf_counter
-from types import coroutine
-from typing import Any, Final
+from functools import partial
+from time import perf_counter as clock
+from typing import Final
 
 from ..delivery import Delivery, Handle
 from ..errors import BusError
+from ..stepping import resume
 
 logger = logging.getLogger(__name__)
 
@@ -83,29 +84,34 @@ class Slots:
             else:
                 await places.take(count)
             delivery.attempts += 1
-            begun = perf_counter()
+            begun = clock()
             try:
                 attempt = following(delivery)
                 # A handler that waits for nothing needs no clock: it cannot be interrupted.
                 try:
                     awaited = attempt.send(None)
                 except StopIteration:
+                    if clock() - begun > BLOCKING_S:
+                        _complain_of_blocking(delivery, clock() - begun)
                     return
-                finally:
-                    _complain_of_blocking(delivery, begun)
-                await self._in_time(_resume(delivery, attempt, awaited))
+                watch = partial(_complain_of_blocking, delivery)
+                watch(clock() - begun)
+                await self._in_time(resume(attempt, awaited, watch))
             except asyncio.CancelledError as error:
                 task = asyncio.current_task()
                 if task is None or task.cancelling():
                     raise
                 raise HandlerCancelledError("the handler let a cancellation out") from error
             finally:
-                delivery.statistics.durations.add(perf_counter() - begun)
-                places.give(count)
+                seconds = clock() - begun
+                delivery.statistics.durations.add(seconds)
+                places.free += count
+                if places.waiting:
+                    places.give(0)
 
         return handle
 
-    async def _in_time(self, attempt: Coroutine[Any, Any, None]) -> None:
+    async def _in_time(self, attempt: Awaitable[None]) -> None:
         timeout = asyncio.timeout(self.timeout_s or None)
         try:
             async with timeout:
@@ -116,38 +122,13 @@ class Slots:
             raise HandlerTimeoutError(f"the handler ran longer than {self.timeout_s:g} s") from None
 
 
-@coroutine
-def _resume(
-    delivery: Delivery, attempt: Coroutine[Any, Any, None], awaited: Any
-) -> Generator[Any, Any, None]:
-    """Go on with an attempt that has run up to its first wait, for what it has `awaited`."""
-    begun = perf_counter()
-    try:
-        while True:
-            try:
-                answer = yield awaited
-            except BaseException as error:  # a cancellation, above all
-                begun = perf_counter()
-                awaited = attempt.throw(error)
-            else:
-                begun = perf_counter()
-                awaited = attempt.send(answer)
-            _complain_of_blocking(delivery, begun)
-    except StopIteration:
-        return
-    finally:
-        attempt.close()
-
-
-def _complain_of_blocking(delivery: Delivery, begun: float) -> None:
+def _complain_of_blocking(delivery: Delivery, seconds: float) -> None:
     """Say which handler kept the event loop, and with it the heartbeats, from going on."""
-    seconds = perf_counter() - begun
     if seconds > BLOCKING_S:
-        name = delivery.message.handler if delivery.message else None
         logger.warning(
             "%s: `%s` blocked the event loop for %.1f s, heartbeats included:"
             " make it a plain `def`, which runs in a thread, or await what it waits for",
             delivery.place,
-            name,
+            delivery.message.handler if delivery.message else None,
             seconds,
         )

@@ -1,10 +1,12 @@
-"""A message that kills the process is found out (standard, section 6)."""
+"""What can never be handled is found out before anything is tried."""
 
 from dataclasses import dataclass
 from typing import Final
 
 from ..delivery import Delivery, Handle
 from ..errors import PermanentError
+from .envelope import open_envelope
+from .payload import read_payload
 
 MOST_DELIVERIES: Final = 2
 """What was begun so often and never came to an end is not begun again."""
@@ -15,11 +17,15 @@ class NeverEndedError(PermanentError):
 
 
 @dataclass(frozen=True, slots=True)
-class Deliveries:
-    """Refuses the third delivery of what never ended; `Slots` runs the second one alone."""
+class Acceptance:
+    """Hands on what is valid and for this service, skips what is not for it, refuses the rest.
+
+    The third delivery of what never ended is refused too: it may be what the process died of
+    (standard, section 6). The second one runs alone, which `Slots` sees to.
+    """
 
     def wrap(self, following: Handle) -> Handle:
-        """Hand on what may be run."""
+        """Look at a delivery before it is handled."""
 
         async def handle(delivery: Delivery) -> None:
             if delivery.deliveries > MOST_DELIVERIES:
@@ -27,6 +33,10 @@ class Deliveries:
                     f"its handling was begun {delivery.deliveries - 1} times and never ended:"
                     " it may be what the process died of"
                 )
-            await following(delivery)
+            if open_envelope(delivery) and read_payload(delivery):
+                await following(delivery)
+            else:
+                delivery.outcome = "skipped"
+                delivery.statistics.skipped += 1
 
         return handle

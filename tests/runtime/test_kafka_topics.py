@@ -1,0 +1,64 @@
+"""What must be so before a service starts, on the embedded broker."""
+
+import asyncio
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+from axion_gen.runtime import KafkaSettings, StartError
+from axion_gen.runtime.kafka import KafkaProducer, require_topics, topics
+from axion_gen.runtime.testing import EmbeddedBroker
+
+from .kafka import read
+
+
+@pytest.fixture
+def broker() -> Iterator[EmbeddedBroker]:
+    with EmbeddedBroker(topics={"source": 1, "items-dlq": 1}, brokers=2) as broker:
+        yield broker
+
+
+def on(broker: EmbeddedBroker) -> KafkaSettings:
+    return KafkaSettings(bootstrap_servers=broker.bootstrap_servers)
+
+
+async def test_missing_topics_are_named_and_not_created(broker: EmbeddedBroker) -> None:
+    for _ in range(2):
+        with pytest.raises(StartError, match=r"topics are missing on .*: cups, plates;"):
+            await require_topics(on(broker), "test", ["source", "plates", "cups"])
+
+
+async def test_brokers_that_do_not_tell_are_not_asked_again(
+    broker: EmbeddedBroker, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, topics.logger.name)
+    retention = await require_topics(
+        on(broker), "test", ["source"], received=["source"], dead_letters="items-dlq"
+    )
+    assert retention is None
+    assert "it is not checked" in caplog.text
+    assert all(record.levelno == logging.DEBUG for record in caplog.records)
+
+
+async def test_dead_letters_are_no_source(broker: EmbeddedBroker) -> None:
+    with pytest.raises(StartError, match="items-dlq holds dead letters, which are no source"):
+        await require_topics(on(broker), "test", [], received=["items-dlq"])
+
+
+async def test_a_broker_that_hangs_does_not_hold_up_the_others(broker: EmbeddedBroker) -> None:
+    # One after the other aiokafka would wait for each step of the slow connection.
+    producer = KafkaProducer(on(broker), "test")
+    await producer.start()
+    broker.create_topic("many", partitions=8)
+    broker.set_round_trip_time(1, 4.0)
+    sends = [
+        asyncio.create_task(producer.send("many", b"%d" % number, b"v", [])) for number in range(40)
+    ]
+    done, pending = await asyncio.wait(sends, timeout=3.0)
+    broker.set_round_trip_time(1, 0)
+    assert done, "the healthy broker's partitions are written"
+    assert pending, "the other is slow"
+    await asyncio.wait(pending)
+    await producer.stop()
+    assert len(await read(broker.bootstrap_servers, "many", at_least=40)) == 40
