@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from . import consume, waiting
+from . import consume, emit, waiting
 from .report import Result
 from .rounds import Stage
 
@@ -21,4 +21,5 @@ class Measure:
 MEASURES = {
     "consume": Measure(consume.measure),
     "waiting": Measure(waiting.measure),
+    "emit": Measure(emit.measure),
 }
