@@ -3,6 +3,7 @@
 # ruff: noqa: SLF001 - what is mended here is what aiokafka keeps to itself
 import asyncio
 import logging
+import random
 from collections import defaultdict
 from typing import Any, NamedTuple
 
@@ -33,6 +34,8 @@ MAX_RECORD_BYTES = 1024 * 1024
 """Kafka's own default limit of a record."""
 CONNECT_TIMEOUT_S = 5.0
 """So long a broker may take until it is connected and has authenticated this client."""
+ANSWER_TIMEOUT_S = 5.0
+"""So long one broker may take to tell of topics, before another is asked."""
 
 FAULTS = (OSError, KafkaError, ValueError, LookupError)
 """With these a connection fails; the last two are what an authenticator makes of an answer."""
@@ -137,6 +140,36 @@ class Client(AIOKafkaClient):  # type: ignore[misc]  # untyped base
                 return None
             self._conns[place] = connected
             return connected
+
+    async def _metadata_update(self, cluster_metadata: Any, topics: Any) -> bool:
+        """Ask one broker after the other about topics, which none is to create by that."""
+        request = MetadataRequest(list(topics) if topics else None, allow_auto_topic_creation=False)
+        nodes = [broker.nodeId for broker in self.cluster.brokers()]
+        place = ("bootstrap", ConnectionGroup.DEFAULT)
+        if place in self._conns:
+            nodes.append("bootstrap")
+        random.shuffle(nodes)
+        # Those that are connected first: they most probably answer.
+        for node in sorted(nodes, key=lambda node: (node, place[1]) not in self._conns):
+            connected = await self._get_conn(node)
+            if connected is None:
+                continue
+            try:
+                async with asyncio.timeout(ANSWER_TIMEOUT_S):
+                    metadata = await connected.send(request)
+            except (OSError, KafkaError) as fault:
+                logger.warning("broker %s does not tell of its topics: %r", node, fault)
+                if isinstance(fault, TimeoutError):
+                    connected.close()
+                continue
+            if not metadata.brokers:
+                return False
+            cluster_metadata.update_metadata(metadata)
+            if place in self._conns and self.cluster.brokers():
+                self._conns.pop(place).close()
+            return True
+        cluster_metadata.failed_update(None)
+        return False
 
     async def _connect(self, host: str, port: int, on_close: Any = None) -> Any:
         made = _Connection(
