@@ -1,6 +1,7 @@
 """A small contract, written by hand as axion-gen would write it."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Awaitable
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
@@ -75,13 +76,13 @@ ForeignContext = runtime.Context[Client, str | None]
 
 class Handlers(runtime.Handlers, ABC):
     @abstractmethod
-    async def on_item_create(self, message: ItemCreate, context: Context) -> None: ...
+    def on_item_create(self, message: ItemCreate, context: Context) -> Awaitable[None] | None: ...
 
     @abstractmethod
-    async def on_item_delete(self, message: ItemDelete, context: Context) -> None: ...
+    def on_item_delete(self, message: ItemDelete, context: Context) -> Awaitable[None] | None: ...
 
     @abstractmethod
-    async def on_reading(self, message: Reading, context: ForeignContext) -> None: ...
+    def on_reading(self, message: Reading, context: ForeignContext) -> Awaitable[None] | None: ...
 
 
 class Quiet(Handlers):
