@@ -3,11 +3,11 @@
 aiokafka ships no types, so everything behind these names is untyped and stays here.
 """
 
+from .commits import CommitError
 from .connection import MAX_RECORD_BYTES, Partition, connection
 from .consumer import (
     FETCH_WAIT_MS,
     POLL_INTERVAL_S,
-    CommitError,
     ConsumerBrokenError,
     KafkaConsumer,
     Moved,

@@ -24,8 +24,10 @@ from aiokafka.errors import (  # type: ignore[import-untyped]  # ships no types
 from ..errors import StartError
 from ..headers import Record
 from ..settings import KafkaSettings
+from .commits import Commits
 from .connection import Client, Partition, connection
 from .damage import Damage
+from .membership import Membership
 from .security import describe
 
 logger = logging.getLogger(__name__)
@@ -43,10 +45,6 @@ Moved = Callable[[Partition, int | None, int], None]
 It had none where the group has committed nothing yet; else what was there is there no more.
 """
 Change = Callable[[set[Partition]], Awaitable[None]]
-
-
-class CommitError(Exception):
-    """Offsets could not be committed; those who read on from there read again."""
 
 
 class ConsumerBrokenError(Exception):
@@ -77,8 +75,7 @@ class KafkaConsumer:
         self._resetting: dict[TopicPartition, int | None] = {}
         """Partitions whose earliest offset is being asked for, and the position they had."""
         self._starting: asyncio.Task[None] | None = None
-        self._revoking = False
-        self._commits: set[asyncio.Task[None]] = set()
+        self._commits = Commits(self._consumer, settings)
         self._trouble = ""
         """What went wrong last, so that it is logged once."""
 
@@ -274,8 +271,6 @@ class KafkaConsumer:
                 to = records[0].offset if records else state.position
                 self._moved(Partition(*partition), before, to)
 
-    # Committing
-
     async def commit(self, positions: Mapping[Partition, int]) -> None:
         """Commit the next offset to read of each partition.
 
@@ -283,47 +278,15 @@ class KafkaConsumer:
             CommitError: the brokers refused, or did not answer in time, or another member may
                 have the partitions by now.
         """
-        subscription = self._consumer._subscription
-        coordinator = self._consumer._coordinator
-        # While it joins, an answer to the old membership would make aiokafka give up the new.
-        if coordinator is None or coordinator.generation < 0:
-            raise CommitError("this instance is not a member of the group at present")
-        if subscription.reassignment_in_progress and not self._revoking:
-            raise CommitError("the group gives out its partitions anew")
-        offsets = {TopicPartition(*place): offset for place, offset in positions.items()}
-        committing = asyncio.create_task(self._consumer.commit(offsets), name="kafka offsets")
-        self._commits.add(committing)
-        settings = self._settings
-        limit = settings.request_timeout_s
-        if self._revoking:  # what the drain leaves of the rebalance's time
-            limit = min(limit, settings.rebalance_timeout_s - settings.drain_timeout_s)
-        try:
-            await asyncio.wait((committing,), timeout=limit)
-        finally:
-            self._commits.discard(committing)
-            finished = committing.done()
-            committing.cancel()
-        if not finished:
-            raise CommitError(f"no answer within {limit:g} s")
-        if committing.cancelled():
-            raise CommitError("the group gives out its partitions anew")
-        error = committing.exception()
-        if isinstance(error, KafkaError):
-            raise CommitError(repr(error)) from error
-        if error is not None:
-            raise error
+        await self._commits.commit(positions)
 
     async def _on_revoked(self, partitions: set[Partition], revoked: Change) -> None:
         self._damage.watch()
-        self._revoking = True
-        try:
+        if not isinstance(self._consumer._coordinator, Membership):  # before it joins first
+            Membership.improve(self._consumer._coordinator)
+        with self._commits.revoking():
             await revoked(partitions)
-        finally:
-            self._revoking = False
-            self._resetting.clear()
-            # aiokafka would repeat them in the name of the next membership.
-            for commit in self._commits:
-                commit.cancel()
+        self._resetting.clear()
 
 
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # untyped base
