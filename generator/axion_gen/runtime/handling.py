@@ -5,6 +5,7 @@ import inspect
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor
 from contextvars import copy_context
+from functools import partial
 from typing import Any
 
 from pydantic import BaseModel
@@ -115,7 +116,8 @@ def _in_thread(method: Callable[[Any, Context[Any, Any]], Any], threads: Executo
     async def run(payload: BaseModel, context: Context[Any, Any]) -> None:
         loop = asyncio.get_running_loop()
         thread_loop.set(loop)
-        running = loop.run_in_executor(threads, copy_context().run, method, payload, context)
+        here = partial(copy_context().run, method, payload, context)
+        running = loop.run_in_executor(threads, here)
         thread_loop.set(None)
         try:
             result = await asyncio.shield(running)

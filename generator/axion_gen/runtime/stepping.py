@@ -23,6 +23,7 @@ def resume(
     `watch` is told how long each step kept the event loop, in seconds.
     """
     try:
+        answer: Any = None
         while True:
             error: BaseException | None = None
             try:

@@ -29,10 +29,12 @@ class Store(Protocol):
     @property
     def retention_s(self) -> float | None:
         """How long marks are kept, in seconds; none: not by time."""
+        ...
 
     @property
     def outages(self) -> tuple[type[Exception], ...]:
         """Errors that say that the store itself is away; they are held, not dead-lettered."""
+        ...
 
     async def start(self, service: str, group: str, client: Callable[[Transport], Client]) -> None:
         """Connect, and see that what is needed is there; `client` makes typed clients.
@@ -46,9 +48,11 @@ class Store(Protocol):
 
     async def begin(self, delivery: Delivery) -> Begun:
         """Look a record up before anything is done with it."""
+        ...
 
     def transact(self, following: Handle) -> Handle:
         """Put one attempt into a transaction, if the store has any; it sets `marked`."""
+        ...
 
     async def end(self, delivery: Delivery) -> None:
         """Mark a record as processed, with its outcome, where no transaction has done so."""
