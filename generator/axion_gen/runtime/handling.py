@@ -5,7 +5,6 @@ import inspect
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor
 from contextvars import copy_context
-from functools import partial
 from typing import Any
 
 from pydantic import BaseModel
@@ -116,8 +115,12 @@ def _in_thread(method: Callable[[Any, Context[Any, Any]], Any], threads: Executo
     async def run(payload: BaseModel, context: Context[Any, Any]) -> None:
         loop = asyncio.get_running_loop()
         thread_loop.set(loop)
-        here = partial(copy_context().run, method, payload, context)
-        running = loop.run_in_executor(threads, here)
+        variables = copy_context()
+
+        def call() -> object:
+            return variables.run(method, payload, context)
+
+        running = loop.run_in_executor(threads, call)
         thread_loop.set(None)
         try:
             result = await asyncio.shield(running)
