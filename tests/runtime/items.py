@@ -96,8 +96,15 @@ class Quiet(Handlers):
 
 
 class Bus(runtime.Bus[Client, Handlers]):
-    def __init__(self, service: str, settings: KafkaSettings | None = None) -> None:
-        super().__init__(service, CONTRACT, Client, settings)
+    def __init__(
+        self,
+        service: str,
+        settings: KafkaSettings | None = None,
+        *,
+        store: runtime.Store | None = None,
+        outages: tuple[type[Exception], ...] = (),
+    ) -> None:
+        super().__init__(service, CONTRACT, Client, settings, store, outages)
 
 
 class MemoryBus(testing.MemoryBus[Client]):

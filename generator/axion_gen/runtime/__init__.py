@@ -6,10 +6,11 @@ handler, `consumer.py` how records are taken and committed.
 
 from .bus import Bus
 from .client import Client, Key, Outgoing, Transport
-from .context import Context, Metadata, log_context
+from .context import Context, Metadata, identity, log_context
 from .contract import Contract, Message, Topic
 from .errors import (
     BusError,
+    DependencyUnavailable,
     EmitError,
     InvalidMessageError,
     MetadataError,
@@ -18,7 +19,10 @@ from .errors import (
     StartError,
 )
 from .handlers import Handlers
+from .health import Health
+from .interceptors.dead_letter import DeadLettered
 from .settings import KafkaSettings
+from .stores import MemoryStore, Store
 
 __all__ = [
     "Bus",
@@ -26,11 +30,15 @@ __all__ = [
     "Client",
     "Context",
     "Contract",
+    "DeadLettered",
+    "DependencyUnavailable",
     "EmitError",
     "Handlers",
+    "Health",
     "InvalidMessageError",
     "KafkaSettings",
     "Key",
+    "MemoryStore",
     "Message",
     "Metadata",
     "MetadataError",
@@ -38,7 +46,9 @@ __all__ = [
     "Outgoing",
     "PermanentError",
     "StartError",
+    "Store",
     "Topic",
     "Transport",
+    "identity",
     "log_context",
 ]

@@ -5,8 +5,8 @@ import math
 import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Generic, Self, TypeVar
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
 from .client import Client, Outgoing, Transport
 from .consumer import SIGN_OF_LIFE_S, Consumer
@@ -25,7 +25,10 @@ from .kafka import KafkaConsumer, KafkaProducer, require_topics
 from .open_letters import OpenLetters
 from .settings import KafkaSettings
 from .statistics import Statistics
-from .stores import MemoryStore, Store
+from .stores import MemoryStore, OutboxStore, Store
+
+if TYPE_CHECKING:
+    from .sql.outbox import Transaction
 
 logger = logging.getLogger(__name__)
 
@@ -102,6 +105,22 @@ class Bus(Generic[ClientT, HandlersT]):
             reasons.append(f"{self.held.count} held for {seconds:.0f} s: a dependency is away")
         return Health(alive, ready, tuple(reasons))
 
+    def transaction(self) -> AbstractAsyncContextManager["Transaction[ClientT]"]:
+        """A database transaction outside any handler, whose client emits into the outbox.
+
+            async with bus.transaction() as transaction:
+                transaction.session.add(...)
+                await transaction.client.emit(...)
+
+        What is emitted is sent once the transaction has committed, Kafka being away or not.
+
+        Raises:
+            LookupError: the bus has no store with transactions.
+        """
+        if not isinstance(self._store, OutboxStore):
+            raise LookupError("no transactions: the bus has no SQL store (Bus(store=...))")
+        return self._store.transaction(self.service, self._client_on)
+
     def _client_on(self, transport: Transport) -> ClientT:
         return self._new_client(self._contract, transport)
 
@@ -137,6 +156,9 @@ class Bus(Generic[ClientT, HandlersT]):
             stack.push_async_callback(producer.stop)
             self._transport.open(producer, prefix)
             stack.callback(self._transport.close)
+            if isinstance(self._store, OutboxStore):
+                await self._store.start_relay(self.service, self._transport.write)
+                stack.push_async_callback(self._store.stop_relay)
             if received and handlers is not None:
                 # Its own, with room for the added headers: a letter must fit if its record did.
                 letters = KafkaProducer(settings, client_id, extra_bytes=ADDED_BYTES)
@@ -226,13 +248,16 @@ class _KafkaTransport:
     async def send(self, outgoing: Outgoing) -> None:
         if self.producer is None:
             raise NotRunningError("the bus is not running: emit within `async with bus.run(...)`")
+        headers = outgoing.headers.encode()
+        await self.write(outgoing.topic, outgoing.key, outgoing.value, headers)
+
+    async def write(
+        self, topic: str, key: bytes | None, value: bytes | None, headers: RawHeaders
+    ) -> None:
+        if self.producer is None:
+            raise NotRunningError("the bus has stopped")
         try:
-            await self.producer.send(
-                self._prefix + outgoing.topic,
-                outgoing.key,
-                outgoing.value,
-                outgoing.headers.encode(),
-            )
+            await self.producer.send(self._prefix + topic, key, value, headers)
         except BaseException:
             self._statistics.failed_emits += 1
             raise

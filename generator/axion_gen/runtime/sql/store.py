@@ -3,8 +3,8 @@
 import asyncio
 import logging
 from collections.abc import Callable
-from contextlib import suppress
-from typing import Final
+from contextlib import AbstractAsyncContextManager, suppress
+from typing import Final, TypeVar
 
 from sqlalchemy.exc import (  # type: ignore[import-not-found,unused-ignore]
     SQLAlchemyError,
@@ -18,15 +18,18 @@ from sqlalchemy.ext.asyncio import (  # type: ignore[import-not-found,unused-ign
 from ..client import Client, Transport
 from ..delivery import Delivery, Handle
 from ..errors import BusError, DependencyUnavailable, PermanentError, StartError
-from ..stores.base import Begun
+from ..stores.base import Begun, Send
 from ..stores.batches import Batches
 from ..stores.marks import RETENTION_S
 from .failures import reason, says_away
 from .inbox import FIRST, Inbox
-from .outbox import OutboxTransport
+from .outbox import OutboxTransport, Transaction, begin
+from .relay import Relay
 from .tables import missing_tables
 
 logger = logging.getLogger(__name__)
+
+ClientT = TypeVar("ClientT")
 
 PATIENCE_S: Final = 2.0
 """Letting go waits no longer than this for the database."""
@@ -62,6 +65,7 @@ class SqlStore:
         # A session that a handler has kept must not begin a transaction that nobody ends.
         self._sessions = async_sessionmaker(engine, expire_on_commit=False, close_resets_only=False)
         self._purging: asyncio.Task[None] | None = None
+        self._relay: Relay | None = None
 
     async def start(self, service: str, group: str, client: Callable[[Transport], Client]) -> None:
         """See that the tables are there, and begin to purge.
@@ -69,18 +73,7 @@ class SqlStore:
         Raises:
             StartError: the database does not answer, or lacks the tables.
         """
-        dialect = self._engine.dialect.name
-        if dialect not in FIRST:
-            raise StartError(f"SqlStore needs PostgreSQL or SQLite; this engine is for {dialect}")
-        try:
-            missing = await missing_tables(self._engine)
-        except (SQLAlchemyError, OSError) as error:
-            raise StartError(f"the database of SqlStore is away: {reason(error)}") from None
-        if missing:
-            raise StartError(
-                f"the database of SqlStore lacks {', '.join(missing)}: run the migration that"
-                " adds `axion_metadata`, or for development `await create_tables(engine)`"
-            )
+        await self._require_tables()
         self._service = service
         self._client = client
         self._inbox = Inbox(self._engine, group)
@@ -100,6 +93,20 @@ class SqlStore:
                 await asyncio.wait((self._purging,))
                 await self._notes.settle()
                 await self._marks.settle()
+
+    async def _require_tables(self) -> None:
+        dialect = self._engine.dialect.name
+        if dialect not in FIRST:
+            raise StartError(f"SqlStore needs PostgreSQL or SQLite; this engine is for {dialect}")
+        try:
+            missing = await missing_tables(self._engine)
+        except (SQLAlchemyError, OSError) as error:
+            raise StartError(f"the database of SqlStore is away: {reason(error)}") from None
+        if missing:
+            raise StartError(
+                f"the database of SqlStore lacks {', '.join(missing)}: run the migration that"
+                " adds `axion_metadata`, or for development `await create_tables(engine)`"
+            )
 
     async def begin(self, delivery: Delivery) -> Begun:
         """Note that a record is begun.
@@ -154,7 +161,38 @@ class SqlStore:
                 " `session.begin_nested()` is for a part that may fail"
             )
         await session.commit()
-        if outbox.used and self.on_commit is not None:
+        if outbox.used:
+            self._wake()
+
+    async def start_relay(self, service: str, send: Send) -> None:
+        """Begin to send what the outbox of the service holds.
+
+        Raises:
+            StartError: the database is not as it must be.
+        """
+        await self._require_tables()
+        self._relay = Relay(self._engine, service, send)
+        self.on_commit = self._relay.wake
+        await self._relay.start()
+
+    async def stop_relay(self) -> None:
+        """Finish what is on its way, within 10 s."""
+        if self._relay is not None:
+            await self._relay.stop()
+
+    @property
+    def relay(self) -> Relay | None:
+        """What sends the outbox, and its numbers; none before the bus runs."""
+        return self._relay
+
+    def transaction(
+        self, service: str, client: Callable[[Transport], ClientT]
+    ) -> AbstractAsyncContextManager[Transaction[ClientT]]:
+        """A transaction outside any handler: its session, and a client that emits within it."""
+        return begin(self._engine, client, service, self._wake)
+
+    def _wake(self) -> None:
+        if self.on_commit is not None:
             self.on_commit()
 
     async def end(self, delivery: Delivery) -> None:

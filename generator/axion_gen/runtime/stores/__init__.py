@@ -1,6 +1,6 @@
 """Where it is kept which records are processed: in memory, in Redis, in a SQL database."""
 
-from .base import Begun, Store
+from .base import Begun, OutboxStore, Store
 from .memory import MemoryStore
 
-__all__ = ["Begun", "MemoryStore", "Store"]
+__all__ = ["Begun", "MemoryStore", "OutboxStore", "Store"]

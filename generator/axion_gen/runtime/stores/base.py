@@ -1,11 +1,13 @@
 """What a store of processed records does (standard, section 6)."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from ..client import Client, Transport
 from ..delivery import Delivery, Handle
+from ..headers import RawHeaders
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,3 +61,28 @@ class Store(Protocol):
 
     async def abandon(self, delivery: Delivery) -> None:
         """Take back that a record was begun: it is let go, through no fault of its own."""
+
+
+Send = Callable[[str, bytes | None, bytes | None, RawHeaders], Awaitable[None]]
+"""Sends a record: address of the channel, key, value, headers. Raises `EmitError`."""
+
+
+@runtime_checkable
+class OutboxStore(Protocol):
+    """A store with an outbox: what is emitted in its transactions is sent once they commit."""
+
+    async def start_relay(self, service: str, send: Send) -> None:
+        """Begin to send what the outbox of the service holds.
+
+        Raises:
+            StartError: the database is not as it must be.
+        """
+
+    async def stop_relay(self) -> None:
+        """Finish what is on its way, within some seconds."""
+
+    def transaction(
+        self, service: str, client: Callable[[Transport], Client]
+    ) -> AbstractAsyncContextManager[Any]:
+        """A transaction outside any handler: its session, and a client that emits within it."""
+        ...
