@@ -16,9 +16,13 @@ from dataclasses import dataclass, field
 from sqlalchemy.ext.asyncio import (  # type: ignore[import-not-found,unused-ignore]
     AsyncEngine,
 )
+from sqlalchemy.pool import (  # type: ignore[import-not-found,unused-ignore]
+    StaticPool,
+)
 
-from ..errors import EmitError, RecordRefusedError, TopicRefusedError
+from ..errors import EmitError, RecordRefusedError, StartError, TopicRefusedError
 from ..headers import RawHeaders
+from .failures import reason
 from .lease import Lease
 from .outbox import from_text
 from .unsent import Look, Refusal, Row, Unsent
@@ -104,7 +108,7 @@ class Relay:
         """Make it.
 
         Args:
-            engine: the service's database; one in memory would share its one connection.
+            engine: the service's database.
             service: whose outbox it is.
             send: sends a record.
             poll_s: how often to look for what other instances have committed, in seconds.
@@ -120,6 +124,7 @@ class Relay:
         self._lease_s = lease_s
         self._lease = Lease(engine, f"outbox:{service}", lease_s)
         self._unsent = Unsent(engine, service)
+        self._in_memory = isinstance(engine.pool, StaticPool)
         self._window = _Window()
         self._holds: dict[str, _Hold] = {}
         self._more = False
@@ -157,7 +162,16 @@ class Relay:
         self._signal.set()
 
     async def start(self) -> None:
-        """Begin; the database may come later."""
+        """Begin; the database may be away.
+
+        Raises:
+            StartError: it is in memory, so that all transactions would share one connection.
+        """
+        if self._in_memory:
+            raise StartError(
+                "the outbox needs a database of which there can be several connections:"
+                " SQLite in a file, or PostgreSQL"
+            )
         self._looping = [
             asyncio.create_task(self._repeat(step, what), name=f"outbox: {what}")
             for step, what in (
@@ -354,6 +368,8 @@ class Relay:
             return False
         self.sent += 1
         self._window.sent.append(row.id)
+        if len(self._window.sent) == AT_ONCE:
+            self._signal.set()
         resting = self._holds.get(row.topic)
         if resting is not None and began >= resting.since:
             del self._holds[row.topic]
@@ -381,6 +397,4 @@ class Relay:
 
 
 def _reason(error: Exception) -> str:
-    """What went wrong, without the statement and its values."""
-    cause = getattr(error, "orig", None) or error
-    return f"{type(cause).__name__}: {cause}".partition("\n")[0]
+    return reason(error) or type(error).__name__
