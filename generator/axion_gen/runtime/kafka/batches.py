@@ -101,9 +101,9 @@ class Accumulator(MessageAccumulator):  # type: ignore[misc]  # untyped base
         waiting = [batch.future for batches in self._batches.values() for batch in batches]
         return waiting + [batch.future for batch in self._pending_batches]
 
-    def _append_batch(self, builder: Any, partition: Any) -> "Batch":
-        batch = Batch(self, partition, builder)
-        self._batches[partition].append(batch)
+    def _append_batch(self, builder: Any, tp: Any) -> "Batch":
+        batch = Batch(self, tp, builder)
+        self._batches[tp].append(batch)
         if not self._waiter_future.done():
             self._waiter_future.set_result(None)
         return batch
@@ -136,8 +136,8 @@ class Batch(MessageBatch):  # type: ignore[misc]  # untyped base
                 self._accumulator._broken(exception)
             elif self._sequence is not None:
                 # The next batch of the partition has not got its numbers yet.
-                numbers = self._accumulator._txn_manager._sequence_numbers
-                numbers[self.tp] = self._sequence
+                manager: Any = self._accumulator._txn_manager
+                manager._sequence_numbers[self.tp] = self._sequence
             exception = UndeliveredError(exception, not unwritten, self.record_count > 1)
         super().failure(exception)
         if self._drain_waiter.done() and not self._drain_waiter.cancelled():
@@ -159,11 +159,13 @@ class _AnyNames(BatchBuilder):  # type: ignore[misc]  # untyped base
             batch_size=batch_size,
         )
 
-    def append(self, *, headers: Headers, **record: Any) -> Any:
+    def append(self, *, headers: Any = (), **record: Any) -> Any:
         return super().append(headers=[(_Name(name), value) for name, value in headers], **record)
 
-    def _set_producer_state(self, *state: int) -> None:
-        self._builder.set_producer_state(*state)
+    def _set_producer_state(
+        self, producer_id: int, producer_epoch: int, base_sequence: int
+    ) -> None:
+        self._builder.set_producer_state(producer_id, producer_epoch, base_sequence)
 
 
 class _Name(str):
@@ -171,8 +173,8 @@ class _Name(str):
 
     __slots__ = ()
 
-    def encode(self, *_: object) -> bytes:
-        return super().encode("utf-8", "surrogateescape")
+    def encode(self, encoding: str = "utf-8", errors: str = "surrogateescape") -> bytes:
+        return super().encode(encoding, errors)
 
 
 def size_of(key: bytes | None, value: bytes | None, headers: Headers) -> int:

@@ -182,7 +182,7 @@ def _records(partition: TopicPartition, batch: Any) -> Iterator[Record]:
             timestamp = batch.max_timestamp
         offset = batch.base_offset + reader.number()
         key, value = reader.content(), reader.content()
-        headers = tuple(
+        headers: Any = tuple(
             ((reader.content() or b"").decode("utf-8", "surrogateescape"), reader.content())
             for _ in range(reader.number())
         )
@@ -205,7 +205,7 @@ def _records(partition: TopicPartition, batch: Any) -> Iterator[Record]:
 
 class _Reader:
     def __init__(self, buffer: bytes, position: int) -> None:
-        self._buffer = buffer
+        self._buffer: Any = buffer
         self.position = position
 
     def number(self) -> int:
@@ -220,7 +220,8 @@ class _Reader:
         begin, self.position = self.position, self.position + size
         if self.position > len(self._buffer):
             raise ValueError("a record is cut off")
-        return self._buffer[begin : self.position]
+        content: bytes = self._buffer[begin : self.position]
+        return content
 
 
 class _Buffer(OrderedDict[Any, Any]):

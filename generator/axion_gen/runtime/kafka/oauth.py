@@ -15,6 +15,8 @@ from aiokafka.errors import (  # type: ignore[import-untyped]  # ships no types
     KafkaConnectionError,
 )
 
+# aiokafka's abstract method returns nothing.
+# pyright: reportIncompatibleMethodOverride=false
 from ..settings import KafkaSettings
 
 TIMEOUT_S = 4.0
@@ -127,5 +129,7 @@ def _read(answer: bytes) -> tuple[str, float]:
 class _NoRedirect(HTTPRedirectHandler):
     """The secret goes where the settings say, and nowhere else."""
 
-    def redirect_request(self, *_: Any) -> None:
+    def redirect_request(
+        self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str
+    ) -> None:
         return None
