@@ -108,5 +108,11 @@ class Bus(runtime.Bus[Client, Handlers]):
 
 
 class MemoryBus(testing.MemoryBus[Client]):
-    def __init__(self, handlers: Handlers) -> None:
-        super().__init__(handlers, CONTRACT, Client)
+    def __init__(
+        self,
+        handlers: Handlers,
+        *,
+        store: runtime.Store | None = None,
+        outages: tuple[type[Exception], ...] = (),
+    ) -> None:
+        super().__init__(handlers, CONTRACT, Client, store, outages)

@@ -1,10 +1,20 @@
 """The whole way of a message, without a broker."""
 
+from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import create_async_engine
 
-from axion_gen.runtime import Metadata, MetadataError, PermanentError
+from axion_gen.runtime import (
+    DependencyUnavailable,
+    EmitError,
+    Metadata,
+    MetadataError,
+    PermanentError,
+)
+from axion_gen.runtime.sql import SqlStore, create_tables
 
 from .items import (
     SOMEBODY,
@@ -217,3 +227,58 @@ async def test_a_record_without_type_is_told_by_its_content() -> None:
     assert seen == [(delete, "item.delete"), (Reading(value=1.5), None)]
     await bus.deliver_raw("readings", None, b'{"other": 1}')
     assert "none of reading, calibrated" in bus.dead[0].reason
+
+
+async def test_an_outage_is_held_until_it_is_over() -> None:
+    handlers = Creates(failures=3, error=DependencyUnavailable("the database is away"))
+    bus = MemoryBus(handlers)
+    await bus.deliver(CUP)
+    assert [str(held.error) for held in bus.held] == ["the database is away"]
+    assert bus.dead == []
+    await bus.redeliver(bus.held[0].delivered)
+    assert len(handlers.contexts) == 4
+    assert len({emitted.message_id for emitted in bus.emitted}) == 1
+    assert len(bus.held) == 1
+
+
+async def test_declared_errors_are_outages_too() -> None:
+    bus = MemoryBus(Creates(failures=3), outages=(ConnectionError,))
+    await bus.deliver(CUP)
+    assert isinstance(bus.held[0].error, ConnectionError)
+
+
+async def test_a_replayed_letter_goes_to_the_same_handler_with_the_same_id() -> None:
+    handlers = Creates(failures=3)
+    bus = MemoryBus(handlers)
+    command = await bus.deliver(CUP)
+    await bus.replay(bus.dead[0])
+    assert handlers.contexts[-1].message_id == command.message_id
+    assert (handlers.contexts[-1].topic, handlers.contexts[-1].replays) == ("item.commands", 1)
+
+
+async def test_emits_fail_on_demand() -> None:
+    bus = MemoryBus(Creates())
+    bus.fail_emits(EmitError("no acknowledgement", unknown=True))
+    await bus.deliver(CUP)
+    assert [emitted.message_type for emitted in bus.emitted] == ["item.created"]
+    assert bus.dead == []
+
+
+async def test_with_a_sql_store_only_what_is_committed_is_emitted(tmp_path: Path) -> None:
+    engine = create_async_engine(f"sqlite+aiosqlite:///{tmp_path}/items.db")
+    await create_tables(engine)
+
+    class FailsAfterwards(Creates):
+        async def on_item_create(self, message: ItemCreate, context: Context) -> None:
+            await context.client.emit("item.events", ItemCreated(id=message.id, name=message.name))
+            rows = await context.session.execute(text("SELECT count(*) FROM axion_outbox"))
+            assert rows.scalar() == 1, "the row of the attempt before is gone"
+            if context.attempt == 0:
+                raise ConnectionError
+
+    bus = MemoryBus(FailsAfterwards(), store=SqlStore(engine))
+    command = await bus.deliver(CUP)
+    await bus.redeliver(command)
+    assert [emitted.message_type for emitted in bus.emitted] == ["item.created"]
+    assert bus.dead == []
+    await engine.dispose()

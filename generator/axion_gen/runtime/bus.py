@@ -205,7 +205,7 @@ class Bus(Generic[ClientT, HandlersT]):
                             consumer.pause,
                         ),
                         Slots(Places(settings.max_concurrent_handlers), settings.handler_timeout_s),
-                        store,
+                        store.transact,
                         handle,
                     )
                 )

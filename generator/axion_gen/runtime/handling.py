@@ -5,7 +5,7 @@ import inspect
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor
 from contextvars import copy_context
-from typing import Any
+from typing import Any, Protocol
 
 from pydantic import BaseModel
 
@@ -18,10 +18,17 @@ from .handlers import Handlers
 from .interceptors.acceptance import Acceptance
 from .interceptors.dead_letter import DeadLetter
 from .interceptors.idempotency import Idempotency
-from .interceptors.outage import Outage
 from .interceptors.retry import Retry
 from .interceptors.slots import Slots
-from .stores import Store
+
+
+class Interceptor(Protocol):
+    """Stands between a record and its handler."""
+
+    def wrap(self, following: Handle) -> Handle:
+        """Put it around what follows."""
+        ...
+
 
 Method = Callable[[Any, Context[Any, Any]], Coroutine[Any, Any, None]]
 
@@ -29,10 +36,10 @@ Method = Callable[[Any, Context[Any, Any]], Coroutine[Any, Any, None]]
 def pipeline(
     idempotency: Idempotency,
     dead_letter: DeadLetter,
-    outage: Outage | None,
+    outage: Interceptor | None,
     retry: Retry,
     slots: Slots,
-    store: Store,
+    transact: Callable[[Handle], Handle],
     handler: Handle,
 ) -> Handle:
     """The way of a record, from the outside in.
@@ -49,7 +56,7 @@ def pipeline(
     If 2 to 5 fail, it is first tried again, then held while a dependency is away, and at
     last dead-lettered. A message that succeeds at once does not come by these.
     """
-    attempt = slots.wrap(store.transact(handler))
+    attempt = slots.wrap(transact(handler))
     again = retry.wrap(_raise_or(attempt))
     if outage is not None:
         again = outage.wrap(again)

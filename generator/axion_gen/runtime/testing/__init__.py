@@ -2,7 +2,7 @@
 
 from .broker import DISCONNECT, ApiKey, EmbeddedBroker
 from .librdkafka import EmbeddedBrokerError
-from .memory import Dead, Delivered, Emitted, MemoryBus
+from .memory import Dead, Delivered, Emitted, Held, MemoryBus
 
 __all__ = [
     "DISCONNECT",
@@ -12,5 +12,6 @@ __all__ = [
     "EmbeddedBroker",
     "EmbeddedBrokerError",
     "Emitted",
+    "Held",
     "MemoryBus",
 ]

@@ -4,17 +4,21 @@ What is delivered goes the whole way that a record from Kafka goes: headers, val
 retries, dead letters, idempotency. Only the transport and the pauses are left out.
 """
 
+import asyncio
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from typing import Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from pydantic import BaseModel
 
 from ..client import Client, Key, Outgoing, Transport
 from ..context import Metadata
-from ..contract import Contract
-from ..delivery import Delivery
+from ..contract import Contract, dead_letter_topic, replay_topic
+from ..dead_letters import Letter, origin, read, replayed
+from ..delivery import Delivery, Handle
+from ..errors import DependencyUnavailable
 from ..handlers import Handlers
 from ..handling import call, pipeline
 from ..headers import RawHeaders, message_id_of
@@ -23,10 +27,12 @@ from ..interceptors.idempotency import Idempotency
 from ..interceptors.retry import Retry
 from ..interceptors.slots import Places, Slots
 from ..statistics import TopicStatistics
-from ..stores import MemoryStore
+from ..stores import MemoryStore, Store
 
 ClientT = TypeVar("ClientT", bound=Client)
 
+SERVICE: Final = "test"
+GROUP: Final = "test-group"
 SOMEBODY = Metadata(user_id="test-user", project_id="test-project")
 """Who a delivered message comes from, unless its metadata says otherwise."""
 
@@ -41,7 +47,7 @@ class MemoryRecord:
     timestamp: int
     key: bytes | None
     value: bytes | None
-    headers: tuple[tuple[str, bytes], ...]
+    headers: tuple[tuple[str, bytes | None], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,50 +93,78 @@ class Dead:
         return f"{said['x-dlq-error-type']}: {said['x-dlq-error-message']}"
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A message that waits for the end of an outage: `MemoryBus.redeliver` tries it again."""
+
+    delivered: Delivered
+    error: Exception
+    """What says that something is away."""
+
+
 class MemoryBus(Generic[ClientT]):
-    """Delivers to handlers, records what they emit, and what ends as a dead letter."""
+    """Delivers to handlers, records what they emit, and what ends as a dead letter.
+
+    With a store that has transactions, of a SQL database, handlers have `context.session`,
+    and what an attempt emits is recorded once its transaction has committed.
+    """
 
     def __init__(
         self,
         handlers: Handlers,
         contract: Contract,
         client: Callable[[Contract, Transport], ClientT],
+        store: Store | None = None,
+        outages: tuple[type[Exception], ...] = (),
     ) -> None:
         self.emitted: list[Emitted] = []
-        """What was emitted, in order; also by attempts that failed afterwards."""
+        """What was emitted, in order; without a SQL store also by attempts that failed."""
         self.dead: list[Dead] = []
         """The dead letters, in order."""
+        self.held: list[Held] = []
+        """What was not handled since a dependency was away, in order."""
         self.client: ClientT = client(contract, self)
         """Emits into `emitted`; what the service's own topics receive is not delivered."""
         self._contract = contract
-        store = MemoryStore()
+        self._new_client = client
+        self._store = store or MemoryStore()
+        self._started = False
+        self._refusals: deque[Exception] = deque()
+        self._uncommitted: list[Emitted] = []
         self._handle = pipeline(
-            Idempotency(store, _no_pause),
-            DeadLetter(self, "test", "test-group", _no_pause, handlers.dead_lettered),
-            None,  # an outage would be held until somebody ended it
+            Idempotency(self._store, _no_pause),
+            DeadLetter(self, SERVICE, GROUP, _no_pause, handlers.dead_lettered),
+            _Hold((DependencyUnavailable, *self._store.outages, *outages)),
             Retry(attempts=3, backoff_s=0, pause=_no_pause),
             Slots(Places(1), timeout_s=0),
-            store,
+            self._transact,
             call(contract, handlers, self.client, ThreadPoolExecutor(1)),
         )
         self._offset = 0
 
+    def fail_emits(self, *errors: Exception) -> None:
+        """Let the next emits raise these errors, one each, as Kafka's refusals would."""
+        self._refusals.extend(errors)
+
     async def send(self, outgoing: Outgoing) -> None:
         """Record an emitted message: this bus is its client's transport."""
+        self.emitted.append(self._emitted(outgoing))
+
+    def _emitted(self, outgoing: Outgoing) -> Emitted:
+        if self._refusals:
+            raise self._refusals.popleft()
         headers = outgoing.headers
-        self.emitted.append(
-            Emitted(
-                topic=outgoing.topic,
-                message=outgoing.message,
-                key=outgoing.key,
-                value=outgoing.value,
-                message_type=headers.message_type or "",
-                message_id=headers.message_id,
-                correlation_id=headers.correlation_id,
-                causation_id=headers.causation_id,
-                user_id=headers.user_id,
-                project_id=headers.project_id,
-            )
+        return Emitted(
+            topic=outgoing.topic,
+            message=outgoing.message,
+            key=outgoing.key,
+            value=outgoing.value,
+            message_type=headers.message_type or "",
+            message_id=headers.message_id,
+            correlation_id=headers.correlation_id,
+            causation_id=headers.causation_id,
+            user_id=headers.user_id,
+            project_id=headers.project_id,
         )
 
     async def write(self, key: bytes | None, value: bytes | None, headers: RawHeaders) -> None:
@@ -175,7 +209,7 @@ class MemoryBus(Generic[ClientT]):
         topic: str,
         key: bytes | None,
         value: bytes | None,
-        headers: tuple[tuple[str, bytes], ...] = (),
+        headers: tuple[tuple[str, bytes | None], ...] = (),
     ) -> Delivered:
         """Deliver any bytes, as a producer that knows no contract would write them."""
         record = MemoryRecord(topic, 0, self._offset, 0, key, value, headers)
@@ -186,10 +220,44 @@ class MemoryBus(Generic[ClientT]):
         """Deliver the same record again, as Kafka does after a crash."""
         return await self._deliver(delivered.record)
 
+    async def replay(self, dead: Dead) -> Delivered:
+        """Deliver a dead letter again, as `axion dead-letters replay` does."""
+        topic = dead_letter_topic(SERVICE)
+        letter = read(MemoryRecord(topic, 0, 0, 0, dead.key, dead.value, dead.headers))
+        if not isinstance(letter, Letter):
+            raise TypeError("it is an answer to a letter, not a letter")
+        headers = tuple(replayed(letter))
+        return await self.deliver_raw(replay_topic(SERVICE), dead.key, dead.value, headers)
+
     async def _deliver(self, record: MemoryRecord) -> Delivered:
-        delivery = Delivery(record, self._contract.topic(record.topic), TopicStatistics())
-        await self._handle(delivery)
-        return Delivered(record)
+        if not self._started:
+            await self._store.start(SERVICE, GROUP, self._client_on)
+            self._started = True
+        came_from = origin(record) if record.topic == replay_topic(SERVICE) else None
+        topic = self._contract.topic(record.topic if came_from is None else came_from.topic)
+        delivery = Delivery(record, topic, TopicStatistics())
+        delivery.origin = came_from
+        delivered = Delivered(record)
+        try:
+            # In a task of its own, as from Kafka: its context is not that of the test.
+            await asyncio.create_task(self._handle(delivery))
+        except _HeldError as held:
+            await self._store.abandon(delivery)
+            self.held.append(Held(delivered, held.error))
+        return delivered
+
+    def _transact(self, following: Handle) -> Handle:
+        attempt = self._store.transact(following)
+
+        async def recorded(delivery: Delivery) -> None:
+            self._uncommitted = []
+            await attempt(delivery)
+            self.emitted += self._uncommitted
+
+        return recorded
+
+    def _client_on(self, transport: Transport) -> ClientT:
+        return self._new_client(self._contract, _Recorded(self, transport))
 
     def _topic_of(self, message: BaseModel) -> str:
         carrying = [
@@ -202,6 +270,43 @@ class MemoryBus(Generic[ClientT]):
             where = f"{' and '.join(carrying)} do: say topic=..." if carrying else "none does"
             raise LookupError(f"one received topic must carry {type(message).__name__}; {where}")
         return carrying[0]
+
+
+class _HeldError(BaseException):
+    """Ends a delivery without an end: a `BaseException`, for errors become dead letters."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(error)
+        self.error = error
+
+
+@dataclass(frozen=True, slots=True)
+class _Hold:
+    """Stands where the bus on Kafka would wait for the end of an outage."""
+
+    errors: tuple[type[Exception], ...]
+
+    def wrap(self, following: Handle) -> Handle:
+        async def handle(delivery: Delivery) -> None:
+            try:
+                await following(delivery)
+            except self.errors as error:
+                raise _HeldError(error) from error
+
+        return handle
+
+
+class _Recorded:
+    """The outbox of one attempt, and what it holds if the attempt succeeds."""
+
+    def __init__(self, bus: MemoryBus[Any], outbox: Transport) -> None:
+        self._bus = bus
+        self._outbox = outbox
+
+    async def send(self, outgoing: Outgoing) -> None:
+        emitted = self._bus._emitted(outgoing)  # noqa: SLF001 - a part of it
+        await self._outbox.send(outgoing)
+        self._bus._uncommitted.append(emitted)  # noqa: SLF001
 
 
 @dataclass(slots=True)
