@@ -8,6 +8,7 @@ has left or died, its group takes no other before the session timeout, less a se
 
 import ctypes
 import re
+import time
 from collections.abc import Mapping
 from enum import IntEnum
 from typing import Final, Self
@@ -21,6 +22,7 @@ _TOPIC_NAME: Final = re.compile(r"(?!\.{1,2}\Z)[a-zA-Z0-9._-]{1,249}")  # Kafka'
 _MAX_BROKERS: Final = 100
 _MAX_PARTITIONS: Final = 100_000  # what librdkafka reads of one topic
 _MAX_ROUND_TRIP_TIME: Final = 3600.0
+_BREATH_S: Final = 0.0005
 
 
 class ApiKey(IntEnum):
@@ -85,6 +87,8 @@ class EmbeddedBroker:
         # Kafka waits 3 s for more members before a new group's first assignment.
         library.rd_kafka_mock_group_initial_rebalance_delay_ms(cluster, 0)
         for name, partitions in self._topics.items():
+            # A call that comes on the heels of another is now and then noticed a second later.
+            time.sleep(_BREATH_S)
             self.create_topic(name, partitions)
 
     def stop(self) -> None:
