@@ -14,7 +14,13 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import (
+    Consumer,
+    ConsumerGroupTopicPartitions,
+    KafkaError,
+    KafkaException,
+    TopicPartition,
+)
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
@@ -229,6 +235,16 @@ class KafkaServer:
             return lag
         finally:
             consumer.close()
+
+    def committed(self, group: str, topic: str) -> dict[int, int]:
+        """The offsets that a consumer group has committed, by partition."""
+        asked = ConsumerGroupTopicPartitions(group)
+        future = self._admin.list_consumer_group_offsets([asked])[group]
+        return {
+            place.partition: place.offset
+            for place in future.result(PATIENCE_S).topic_partitions or []
+            if place.topic == topic and place.offset >= 0
+        }
 
     def _partitions(self, topic: str) -> int:
         return len(self._admin.list_topics(topic, timeout=PATIENCE_S).topics[topic].partitions)

@@ -1,0 +1,106 @@
+"""Members come and go: nothing is lost, nothing is out of order, nothing is committed too early."""
+
+import asyncio
+import random
+from contextlib import AsyncExitStack
+
+import pytest
+
+from ..runtime.items import Context, ItemCreate
+from .members import Journal, Load, Member, Service, Watch, all_handled, until
+from .server import KafkaServer
+
+pytestmark = pytest.mark.kafka
+
+STORM_S = 30.0
+GUST_S = 2.0
+
+
+async def test_a_storm_of_rebalances(kafka: KafkaServer) -> None:
+    service = Service(kafka, "storm")
+    journal = Journal()
+    members = [Member(service, name, journal) for name in ("first", "second", "third")]
+    moving: dict[str, asyncio.Task[None]] = {}
+    chance = random.Random(7)
+
+    def gust() -> None:
+        """Start or stop one that is not just starting or stopping; one always stays."""
+        still = [member for member in members if member.name not in moving]
+        if sum(member.running for member in still) <= 1:
+            still = [member for member in still if not member.running]
+        if not still:
+            return
+        member = chance.choice(still)
+        move = asyncio.create_task(member.stop() if member.running else member.start())
+        moving[member.name] = move
+        move.add_done_callback(lambda _: moving.pop(member.name))
+
+    async with AsyncExitStack() as stack:
+        for member in members:
+            await stack.enter_async_context(member)
+        load = Load(service)
+        async with Watch(service, journal) as watch:
+            async with load:
+                for _ in range(round(STORM_S / GUST_S)):
+                    await asyncio.sleep(GUST_S)
+                    gust()
+            await asyncio.gather(*moving.values())
+            await all_handled(load, journal, service)
+        assert watch.looks > STORM_S
+    journal.check_order()
+    assert journal.ended.keys() == load.written
+    owners = {owner for owner, _, _ in journal.begun}
+    assert len(owners) > STORM_S / GUST_S, "there was no storm"
+    print(f"{len(load.written)} records, {len(owners)} owners, {journal.repeated} twice")  # noqa: T201
+
+
+async def test_what_ends_after_the_drain_is_not_committed(
+    kafka: KafkaServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    partitions = range(6)
+    service = Service(kafka, "overrun", partitions=len(partitions))
+    journal = Journal()
+    late = asyncio.Event()
+    again = {number: asyncio.Event() for number in partitions}
+
+    async def outlives(message: ItemCreate, context: Context) -> None:
+        first_time = len(journal.begun) <= len(partitions)
+        await (late if first_time else again[context.partition]).wait()
+
+    load = Load(service)
+    async with AsyncExitStack() as stack:
+        members = [
+            Member(service, name, journal, outlives, drain_timeout_s=0.5)
+            for name in ("stays", "comes")
+        ]
+        await stack.enter_async_context(members[0])
+        for partition in partitions:
+            load.write(partition=partition)
+        await load.flush()
+        await until(lambda: len(journal.begun) == len(partitions), "all are being handled")
+
+        await stack.enter_async_context(members[1])
+        await until(lambda: len(journal.begun) == 2 * len(partitions), "all are handled again")
+        assert "6 handlers outlived the drain" in caplog.text
+        owned: dict[str, list[int]] = {"stays": [], "comes": []}
+        for owner, _, place in journal.begun[len(partitions) :]:
+            owned[owner.member].append(place.partition)
+        late.set()
+        await until(lambda: journal.ended.keys() == load.written, "those of old end")
+
+        # Each commits what it has finished, and with that nothing of what has ended late.
+        finished = {owned["stays"].pop(), owned["comes"].pop()}
+        for partition in finished:
+            again[partition].set()
+
+        async def they_commit() -> bool:
+            return {n for n, offset in (await service.committed()).items() if offset} >= finished
+
+        await until(they_commit, "each commits what it has finished")
+        committed = {n: offset for n, offset in (await service.committed()).items() if offset}
+        assert committed == dict.fromkeys(finished, 1)
+        for event in again.values():
+            event.set()
+        await all_handled(load, journal, service)
+    assert set(journal.ended.values()) == {2}
+    journal.check_order()
