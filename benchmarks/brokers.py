@@ -14,8 +14,8 @@ from tests.kafka.server import KafkaServer, KafkaUnavailable
 
 from .contract import CONTRACT, SERVICE
 
-LETTER_BYTES = 1024 * 1024 + 64 * 1024
-"""What the dead letter topic takes: the largest record and the headers added to it."""
+LETTERS = {"max.message.bytes": str(1_048_588 + 64 * 1024), "retention.ms": "-1"}
+"""How the dead letter topic is set: it takes the largest record and the headers added to it."""
 
 
 class Broker(Protocol):
@@ -38,15 +38,14 @@ class Kafka:
     name = "kafka"
 
     def __init__(self, server: KafkaServer) -> None:
-        self._server = server
+        self.server = server
         self.servers = server.bootstrap_servers
 
     def create(self, topics: Mapping[str, int]) -> None:
         """Create topics with these numbers of partitions."""
         for name, partitions in topics.items():
             letters = name.endswith(dead_letter_topic(SERVICE))
-            config = {"max.message.bytes": str(LETTER_BYTES)} if letters else {}
-            self._server.create_topic(name, partitions, config)
+            self.server.create_topic(name, partitions, LETTERS if letters else None)
 
 
 class Embedded:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from . import consume, emit, waiting
+from . import consume, emit, instances, latency, waiting
 from .report import Result
 from .rounds import Stage
 
@@ -22,4 +22,8 @@ MEASURES = {
     "consume": Measure(consume.measure),
     "waiting": Measure(waiting.measure),
     "emit": Measure(emit.measure),
+    # The embedded broker answers a fetch that waits only when its time is up.
+    "latency": Measure(latency.measure, brokers=("kafka",)),
+    # It takes no second member of a group.
+    "instances": Measure(instances.measure, brokers=("kafka",)),
 }

@@ -57,8 +57,12 @@ def record(order: OrderPlace) -> Record:
     return Record(str(order.id).encode(), order.model_dump_json().encode(), headers(order))
 
 
-def write(servers: str, topic: str, count: int, *, keys: int | None = None) -> None:
+def write(
+    servers: str, topic: str, count: int, *, keys: int | None = None, partitions: int | None = None
+) -> None:
     """Write so many orders and wait for all acknowledgements.
+
+    With `partitions`, in turn to each of so many: all have the same number.
 
     They are in batches of some hundreds, as a topic has them that waited for its reader: the
     embedded broker answers a fetch with one batch of each partition.
@@ -71,8 +75,10 @@ def write(servers: str, topic: str, count: int, *, keys: int | None = None) -> N
             "queue.buffering.max.messages": 1_000_000,
         }
     )
-    for key, value, its_headers in [record(order) for order in orders(count, keys=keys)]:
-        producer.produce(topic, key=key, value=value, headers=list(its_headers))
+    made = [record(order) for order in orders(count, keys=keys)]
+    for number, (key, value, its_headers) in enumerate(made):
+        place = {} if partitions is None else {"partition": number % partitions}
+        producer.produce(topic, key=key, value=value, headers=list(its_headers), **place)
         producer.poll(0)
     if left := producer.flush(60):
         raise RuntimeError(f"{left} records of {topic} were not acknowledged")

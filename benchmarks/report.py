@@ -62,6 +62,24 @@ def compare(
     )
 
 
+def added(
+    name: str,
+    unit: str,
+    values: Mapping[str, list[float]],
+    ours: str,
+    peer: str,
+    *,
+    at_most: float,
+) -> Result:
+    """What we add to a peer's figure, less is better."""
+    added_to = [mine - theirs for mine, theirs in zip(values[ours], values[peer], strict=True)]
+    return replace(
+        compare(name, unit, values, ours, peer),
+        target=f"≤ +{at_most:g} {unit}",
+        met=median(added_to) <= at_most,
+    )
+
+
 def table(results: Iterable[Result], console: Console) -> None:
     """Print the results, aligned; in colour where the console is a terminal."""
     shown = Table(box=None, pad_edge=False, header_style="bold")
