@@ -15,10 +15,13 @@ from urllib.parse import parse_qs
 
 import pytest
 import trustme
+from confluent_kafka.admin import AclBinding
+from confluent_kafka.admin._acl import AclOperation, AclPermissionType
+from confluent_kafka.admin._resource import ResourcePatternType, ResourceType
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from axion_gen.runtime import KafkaSettings, StartError
+from axion_gen.runtime import EmitError, KafkaSettings, StartError
 from axion_gen.runtime.headers import Record
 from axion_gen.runtime.kafka import KafkaConsumer, KafkaProducer, Partition, require_topics
 
@@ -54,6 +57,9 @@ listener.name.oauth.oauthbearer.sasl.server.callback.handler.class=\\
     {module}.oauthbearer.OAuthBearerValidatorCallbackHandler
 listener.name.oauth.oauthbearer.sasl.oauthbearer.jwks.endpoint.url=file://{folder}/jwks.json
 listener.name.oauth.oauthbearer.sasl.oauthbearer.expected.audience=kafka
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+allow.everyone.if.no.acl.found=true
+super.users=User:ANONYMOUS
 """
 
 
@@ -319,6 +325,64 @@ async def test_a_token_endpoint_that_does_not_answer(secured: Secured, endpoint:
             endpoint.settings(sasl_oauthbearer_token_endpoint_url=url, start_timeout_s=1)
         )
     assert "the token endpoint cannot be asked: [Errno 111]" in text
+
+
+def allow(secured: Secured, kind: ResourceType, name: str, *operations: AclOperation) -> None:
+    """Give rights to ada, and to nobody else; who has none at all on a thing has every right."""
+    admin = secured.server._admin
+    futures = admin.create_acls(
+        [
+            AclBinding(
+                kind,
+                name,
+                ResourcePatternType.LITERAL,
+                "User:ada",
+                "*",
+                operation,
+                AclPermissionType.ALLOW,
+            )
+            for operation in operations
+        ]
+    )
+    for future in futures.values():
+        future.result(30)
+
+
+async def test_limits_that_may_not_be_seen_are_warned_of(
+    secured: Secured, caplog: pytest.LogCaptureFixture
+) -> None:
+    topic = secured.server.create_topic("seen")
+    allow(secured, ResourceType.TOPIC, topic, AclOperation.READ, AclOperation.DESCRIBE)
+    settings = secured.settings("SCRAM")
+    found = await require_topics(settings, "test", [topic], received=[topic], dead_letters=topic)
+    assert found is None
+    assert "the configuration of seen is not checked" in caplog.text
+    assert "DESCRIBE_CONFIGS" in caplog.text
+
+
+async def test_a_topic_that_may_not_be_written(secured: Secured) -> None:
+    topic = secured.server.create_topic("written")
+    allow(secured, ResourceType.TOPIC, topic, AclOperation.READ, AclOperation.DESCRIBE)
+    producer = KafkaProducer(secured.settings("SCRAM"), "test")
+    await producer.start()
+    for _ in range(3):
+        with pytest.raises(EmitError, match="TopicAuthorizationFailed") as raised:
+            await producer.send(topic, b"k", b"v", [])
+        assert not raised.value.unknown
+    allow(secured, ResourceType.TOPIC, topic, AclOperation.WRITE)
+    for _ in range(3):
+        await producer.send(topic, b"k", b"v", [])
+    await producer.stop()
+
+
+async def test_a_group_that_may_not_be_joined(secured: Secured) -> None:
+    allow(secured, ResourceType.GROUP, "forbidden", AclOperation.DESCRIBE)
+    consumer = KafkaConsumer(secured.settings("SCRAM"), "test", "forbidden", lambda *_: None)
+
+    async def nothing(_: set[Partition]) -> None: ...
+
+    with pytest.raises(StartError, match=r"group forbidden .*GroupAuthorizationFailed"):
+        await consumer.start([TOPIC], nothing, nothing)
 
 
 def _pkcs8(key: Any, encryption: serialization.KeySerializationEncryption) -> bytes:

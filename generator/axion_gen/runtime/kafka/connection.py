@@ -35,7 +35,7 @@ MAX_RECORD_BYTES = 1024 * 1024
 CONNECT_TIMEOUT_S = 5.0
 """So long a broker may take until it is connected and has authenticated this client."""
 ANSWER_TIMEOUT_S = 5.0
-"""So long one broker may take to tell of topics, before another is asked."""
+"""So long one broker may take to answer what others wait for."""
 
 FAULTS = (OSError, KafkaError, ValueError, LookupError)
 """With these a connection fails; the last two are what an authenticator makes of an answer."""

@@ -6,6 +6,7 @@ before the record, and the place is noted; the record is then fetched once more,
 """
 
 # ruff: noqa: SLF001 - what is mended here is what aiokafka keeps to itself
+import asyncio
 import logging
 import time
 from collections import OrderedDict
@@ -19,6 +20,7 @@ from aiokafka.consumer.fetcher import (  # type: ignore[import-untyped]  # ships
 )
 from aiokafka.errors import (  # type: ignore[import-untyped]  # ships no types
     CorruptRecordException,
+    KafkaConnectionError,
     KafkaError,
     OffsetOutOfRangeError,
     UnsupportedCodecError,
@@ -35,7 +37,7 @@ from aiokafka.structs import (  # type: ignore[import-untyped]  # ships no types
 )
 
 from ..headers import Record
-from .connection import Partition
+from .connection import ANSWER_TIMEOUT_S, Partition
 
 logger = logging.getLogger(__name__)
 
@@ -142,7 +144,11 @@ class Damage:
             rack_id="",
         )
         leader = client.cluster.leader_for_partition(partition)
-        response = await client.send(leader, request)
+        try:
+            async with asyncio.timeout(ANSWER_TIMEOUT_S):
+                response = await client.send(leader, request)
+        except TimeoutError:
+            raise KafkaConnectionError(f"no answer within {ANSWER_TIMEOUT_S:g} s") from None
         [(_, [(_, code, *_, message_set)])] = response.topics
         if code:
             raise for_code(code)(f"{partition}@{offset}")
