@@ -15,8 +15,7 @@ from urllib.parse import parse_qs
 
 import pytest
 import trustme
-from confluent_kafka.admin import AclBinding
-from confluent_kafka.admin._acl import AclOperation, AclPermissionType
+from confluent_kafka.admin._acl import AclBinding, AclOperation, AclPermissionType
 from confluent_kafka.admin._resource import ResourcePatternType, ResourceType
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
