@@ -59,7 +59,17 @@ class Assignment:
     committed: int | None = None
 
 
-Queue = tuple[Assignment, Hashable]
+@dataclass(eq=False, slots=True)
+class Lane:
+    """What the queues of a partition have in common, over all its assignments.
+
+    So a handler that outlives its assignment still holds its key if the partition comes back.
+    """
+
+    assignment: Assignment
+
+
+Queue = tuple[Lane, Hashable]
 
 
 class Consumer:
@@ -84,6 +94,7 @@ class Consumer:
         self.statistics = statistics
         self.held = held
         self.assignments: dict[Partition, Assignment] = {}
+        self._lanes: dict[Partition, Lane] = {}
         self._queues: KeyQueues[Queue, Record] = KeyQueues()
         self._workers: set[asyncio.Task[None]] = set()
         self._pausing = 0
@@ -196,14 +207,15 @@ class Consumer:
                 continue  # not taken, so whoever has the partition next reads it
             assignment.statistics.received += len(records)
             assignment.tracker.take(records)
+            lane = self._lanes[partition]
             if not by_key:
                 for record in records:
-                    add((assignment, None), record)
+                    add((lane, None), record)
                 continue
             for record in records:
                 key = record.key
                 # No key, no order: a queue of its own for each such record.
-                add((assignment, record.offset if key is None else key), record)
+                add((lane, record.offset if key is None else key), record)
         self._employ()
 
     async def _room(self) -> None:
@@ -262,7 +274,7 @@ class Consumer:
                 self._employing = True
                 loop.call_soon(self._employ)  # it comes to that when this one waits
             queue, record = queues.ready.popleft()
-            assignment = queue[0]
+            assignment = queue[0].assignment
             assignment.running += 1
             delivery = Delivery(record, assignment.topic, assignment.statistics)
             if assignment.replayed:
@@ -325,6 +337,8 @@ class Consumer:
             )
             for partition in sorted(partitions)
         }
+        for partition, assignment in self.assignments.items():
+            self._lanes.setdefault(partition, Lane(assignment)).assignment = assignment
         self.joined = True
         self.statistics.rebalances += 1
         names = ", ".join(f"{topic}[{number}]" for topic, number in self.assignments)
@@ -344,7 +358,7 @@ class Consumer:
     async def _drain(self, assignments: set[Assignment]) -> None:
         for assignment in assignments:
             assignment.statistics.dropped += self._queues.drop(
-                lambda queue, gone=assignment: queue[0] is gone  # type: ignore[misc]
+                lambda queue, gone=assignment: queue[0].assignment is gone  # type: ignore[misc]
             )
         try:
             async with asyncio.timeout(self._settings.drain_timeout_s):
