@@ -13,7 +13,7 @@ from axion_gen.runtime import KafkaSettings
 
 from .brokers import Kafka, topics_of
 from .contract import ORDERS, PARTITIONS, Bus, Context, Handlers, OrderPlace
-from .records import write
+from .records import orders, produce, record
 from .report import Result, compare
 from .rounds import PATIENCE_S, Stage
 from .waiting import roughly
@@ -84,7 +84,8 @@ async def rate(number: int, broker: Kafka, prefix: str) -> float:
                 break
             await asyncio.sleep(0.2)
         topic = prefix + ORDERS.address
-        await asyncio.to_thread(write, broker.servers, topic, COUNT, partitions=PARTITIONS)
+        made = [record(order) for order in orders(COUNT)]
+        await asyncio.to_thread(produce, broker.servers, topic, made, partitions=PARTITIONS)
         listening = [asyncio.create_task(listen(process)) for process in processes]
         await done.wait()
         for task in listening:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from . import consume, emit, instances, latency, waiting
+from . import consume, emit, instances, latency, memory, waiting
 from .report import Result
 from .rounds import Stage
 
@@ -26,4 +26,6 @@ MEASURES = {
     "latency": Measure(latency.measure, brokers=("kafka",)),
     # It takes no second member of a group.
     "instances": Measure(instances.measure, brokers=("kafka",)),
+    # It keeps some 5 MB of a partition.
+    "memory": Measure(memory.measure, brokers=("kafka",)),
 }

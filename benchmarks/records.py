@@ -1,7 +1,7 @@
 """Records as the runtime's own client writes them, made ahead and written fast."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID, uuid4
@@ -12,6 +12,7 @@ from axion_gen.runtime.headers import Headers
 
 from .contract import Money, OrderPlace, Priority
 
+QUEUE = 100_000
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -38,7 +39,7 @@ def orders(count: int, *, keys: int | None = None) -> Iterator[OrderPlace]:
         )
 
 
-def headers(order: OrderPlace) -> list[tuple[str, bytes]]:
+def headers_of(order: OrderPlace) -> list[tuple[str, bytes]]:
     """The seven headers of a root message."""
     message_id = str(uuid4())
     return Headers(
@@ -54,31 +55,36 @@ def headers(order: OrderPlace) -> list[tuple[str, bytes]]:
 
 def record(order: OrderPlace) -> Record:
     """An order on the wire."""
-    return Record(str(order.id).encode(), order.model_dump_json().encode(), headers(order))
+    return Record(str(order.id).encode(), order.model_dump_json().encode(), headers_of(order))
 
 
-def write(
-    servers: str, topic: str, count: int, *, keys: int | None = None, partitions: int | None = None
+def write(servers: str, topic: str, count: int, *, keys: int | None = None) -> None:
+    """Write so many orders and wait for all acknowledgements."""
+    produce(servers, topic, [record(order) for order in orders(count, keys=keys)])
+
+
+def produce(
+    servers: str, topic: str, records: Iterable[Record], *, partitions: int | None = None
 ) -> None:
-    """Write so many orders and wait for all acknowledgements.
-
-    With `partitions`, in turn to each of so many: all have the same number.
+    """Write records and wait for all acknowledgements.
 
     They are in batches of some hundreds, as a topic has them that waited for its reader: the
-    embedded broker answers a fetch with one batch of each partition.
+    embedded broker answers a fetch with one batch of each partition. With `partitions` they go
+    to each of so many in turn, not where their keys send them.
     """
     producer = Producer(
         {
             "bootstrap.servers": servers,
             "linger.ms": 1000,
             "batch.num.messages": 500,
-            "queue.buffering.max.messages": 1_000_000,
+            "queue.buffering.max.messages": QUEUE,
         }
     )
-    made = [record(order) for order in orders(count, keys=keys)]
-    for number, (key, value, its_headers) in enumerate(made):
+    for number, (key, value, headers) in enumerate(records):
         place = {} if partitions is None else {"partition": number % partitions}
-        producer.produce(topic, key=key, value=value, headers=list(its_headers), **place)
+        while len(producer) >= QUEUE:
+            producer.poll(0.1)
+        producer.produce(topic, key=key, value=value, headers=headers, **place)
         producer.poll(0)
     if left := producer.flush(60):
         raise RuntimeError(f"{left} records of {topic} were not acknowledged")

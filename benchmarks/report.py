@@ -80,6 +80,23 @@ def added(
     )
 
 
+def limited(
+    name: str,
+    unit: str,
+    values: Mapping[str, list[float]],
+    ours: str,
+    peer: str,
+    *,
+    at_most: float,
+) -> Result:
+    """Our own figure under a limit; the peer's is there to be seen."""
+    return replace(
+        compare(name, unit, values, ours, peer),
+        target=f"≤ {at_most:g} {unit}",
+        met=median(values[ours]) <= at_most,
+    )
+
+
 def table(results: Iterable[Result], console: Console) -> None:
     """Print the results, aligned; in colour where the console is a terminal."""
     shown = Table(box=None, pad_edge=False, header_style="bold")
