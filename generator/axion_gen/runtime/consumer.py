@@ -256,7 +256,9 @@ class Consumer:
         for nothing, one worker does all.
         """
         self._employing = False
-        if self._queues.ready and self._places() > 0:
+        if not self._queues.ready:
+            self._changed.set()  # all that was taken is at work
+        elif self._places() > 0:
             worker = asyncio.create_task(self._work(), name="kafka worker")
             self._workers.add(worker)
             worker.add_done_callback(self._left)
