@@ -91,6 +91,7 @@ class Outage:
         held.enter()
         begun = time.monotonic()
         seconds = FIRST_PAUSE_S
+        seen = held.recoveries
         try:
             while True:
                 logger.error(
@@ -102,13 +103,15 @@ class Outage:
                     seconds,
                     describe(error),
                 )
-                recoveries = held.recoveries
-                await self._wait(seconds)
-                seconds = min(2 * seconds, LONGEST_PAUSE_S)
+                if held.recoveries == seen:
+                    await self._wait(seconds)
+                    seconds = min(2 * seconds, LONGEST_PAUSE_S)
+                # What succeeds while this attempt is under way says nothing about it.
+                recovered, seen = held.recoveries > seen, held.recoveries
                 try:
                     await following(delivery)
                 except outages as again:
-                    if held.recoveries > recoveries:
+                    if recovered:
                         raise  # others succeed: this message itself is what fails
                     error = again
                 else:
