@@ -357,7 +357,7 @@ async def test_the_start_names_the_tables_that_are_missing(engine: AsyncEngine) 
 
 
 async def test_the_start_says_that_no_database_answers() -> None:
-    for url in ("postgresql+asyncpg://u:secret@127.0.0.1:1/x", "sqlite+aiosqlite:////no/x.db"):
-        with pytest.raises(StartError, match="the database of SqlStore is away") as raised:
-            await start(SqlStore(create_async_engine(url)))
-        assert "secret" not in str(raised.value)
+    engine = create_async_engine("postgresql+asyncpg://ada:secret@127.0.0.1:1/items")
+    with pytest.raises(StartError, match="the database of SqlStore is away") as raised:
+        await start(SqlStore(engine))
+    assert "secret" not in str(raised.value)

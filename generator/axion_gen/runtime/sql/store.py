@@ -22,10 +22,12 @@ from ..stores.base import Begun, Send
 from ..stores.batches import Batches
 from ..stores.marks import RETENTION_S
 from .failures import reason, says_away
-from .inbox import FIRST, Inbox
+from .inbox import Inbox
+from .notes import Notes
 from .outbox import OutboxTransport, Transaction, begin
 from .relay import Relay
 from .tables import missing_tables
+from .turns import turn_of
 
 logger = logging.getLogger(__name__)
 
@@ -76,11 +78,13 @@ class SqlStore:
         await self._require_tables()
         self._service = service
         self._client = client
+        self._turn = turn_of(self._engine)
         self._inbox = Inbox(self._engine, group)
-        self._notes: Batches[Delivery, Begun | None] = Batches(
-            self._inbox.note, self._inbox.take_back
+        self._notes = Notes(self._engine, group)
+        self._begins: Batches[Delivery, Begun | None] = Batches(
+            self._notes.add, self._notes.take_back
         )
-        self._marks: Batches[Delivery, None] = Batches(self._inbox.mark)
+        self._ends: Batches[Delivery, None] = Batches(self._inbox.mark)
         self._purging = asyncio.create_task(self._purge_regularly(), name="inbox purge")
 
     async def stop(self) -> None:
@@ -91,12 +95,12 @@ class SqlStore:
         with suppress(TimeoutError):
             async with asyncio.timeout(PATIENCE_S):
                 await asyncio.wait((self._purging,))
-                await self._notes.settle()
-                await self._marks.settle()
+                await self._begins.settle()
+                await self._ends.settle()
 
     async def _require_tables(self) -> None:
         dialect = self._engine.dialect.name
-        if dialect not in FIRST:
+        if dialect not in ("postgresql", "sqlite"):
             raise StartError(f"SqlStore needs PostgreSQL or SQLite; this engine is for {dialect}")
         try:
             missing = await missing_tables(self._engine)
@@ -114,7 +118,7 @@ class SqlStore:
         Raises:
             StillHandledError: it is being handled elsewhere; ask again.
         """
-        begun = await self._notes.call(delivery)
+        begun = await self._begins.call(delivery)
         if begun is None:
             raise StillHandledError("another instance is still handling it")
         return begun
@@ -124,7 +128,7 @@ class SqlStore:
 
         async def attempt(delivery: Delivery) -> None:
             try:
-                async with self._inbox.turn, self._sessions() as session:
+                async with self._turn, self._sessions() as session:
                     claimed = await self._claim(session, delivery)
                     if claimed:
                         await self._run(following, session, delivery)
@@ -197,13 +201,13 @@ class SqlStore:
 
     async def end(self, delivery: Delivery) -> None:
         """Mark a record as processed, unless it is."""
-        await self._marks.call(delivery)
+        await self._ends.call(delivery)
 
     async def abandon(self, delivery: Delivery) -> None:
         """Take back that a record was begun, if that can be done quickly."""
         try:
             async with asyncio.timeout(PATIENCE_S):
-                await self._inbox.take_back((delivery,))
+                await self._notes.take_back((delivery,))
         except (SQLAlchemyError, OSError) as error:
             logger.warning("%s: still counts as begun: %s", delivery.place, reason(error))
 
