@@ -307,7 +307,10 @@ class Consumer:
     async def _commit_regularly(self) -> None:
         while True:
             await asyncio.sleep(self._settings.commit_interval_ms / 1000)
-            await self._commit(self.assignments.values())
+            try:
+                await self._commit(self.assignments.values())
+            except Exception:  # nothing may end the commit task
+                logger.exception("offsets not committed, tried again later")
 
     async def _commit(self, assignments: Iterable[Assignment]) -> None:
         due = [
@@ -394,6 +397,7 @@ class Consumer:
         self.joined = False
         await self._revoked(set(self.assignments))
         await self._kafka.stop()
+        self.moved_at = time.monotonic()
         self._kafka = self._connect(self._moved)
         await self._kafka.start(self._all, self._revoked, self._assigned)
         self._broken = False

@@ -1,5 +1,6 @@
 """What cannot be processed goes to the dead letter topic (standard, section 4)."""
 
+import asyncio
 import logging
 import time
 import traceback
@@ -13,7 +14,7 @@ from ..dead_letters import PREFIX, without_reasons
 from ..delivery import Delivery, Handle, Pause
 from ..errors import RecordTooLargeError
 from ..headers import RawHeaders
-from .insistence import describe, insist
+from .insistence import describe, insist, text_of
 
 logger = logging.getLogger(__name__)
 
@@ -122,7 +123,7 @@ class DeadLetter:
             "group": self.group,
             "service": self.service,
             "error-type": type(error).__qualname__,
-            "error-message": _at_most(str(error), MAX_MESSAGE_BYTES),
+            "error-message": _at_most(text_of(error), MAX_MESSAGE_BYTES),
             "stack-trace": _stack(error),
             "attempts": str(delivery.attempts),
             "failed-at": str(time.time_ns() // 1_000_000),
@@ -145,7 +146,11 @@ class DeadLetter:
         for attempt in range(HOOK_ATTEMPTS):
             try:
                 await self.hook(letter)
-            except Exception as failure:  # the letter is safe, and a broken hook must not stop all
+            # The letter is safe, and a broken hook must not stop all.
+            except (Exception, asyncio.CancelledError) as failure:
+                task = asyncio.current_task()
+                if task is not None and task.cancelling():
+                    raise
                 logger.error(
                     "%s: `dead_lettered` failed, attempt %d of %d: %s",
                     delivery.place,

@@ -33,6 +33,14 @@ async def insist(
 
 def describe(error: BaseException) -> str:
     """An error in one line of bounded length."""
-    text = " ".join(str(error).split())
+    text = " ".join(text_of(error).split())
     name = type(error).__qualname__
     return f"{name}: {text}"[:MAX_ERROR_CHARACTERS] if text else name
+
+
+def text_of(error: BaseException) -> str:
+    """What an error says; nothing if it cannot even say that."""
+    try:
+        return str(error)
+    except Exception:  # somebody's own `__str__`: it must not stop what is being done about it
+        return ""
