@@ -125,7 +125,10 @@ def _in_thread(method: Callable[[Any, Context[Any, Any]], Any], threads: Executo
         variables = copy_context()
 
         def call() -> object:
-            return variables.run(method, payload, context)
+            try:
+                return variables.run(method, payload, context)
+            except StopIteration as error:  # as in a coroutine; no future takes it
+                raise RuntimeError("the handler raised StopIteration") from error
 
         running = loop.run_in_executor(threads, call)
         thread_loop.set(None)
