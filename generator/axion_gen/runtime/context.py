@@ -178,6 +178,14 @@ thread_loop: ContextVar[asyncio.AbstractEventLoop | None] = ContextVar("axion_lo
 """The bus's event loop, in the threads of synchronous handlers."""
 
 
+def turn_to(delivery: Delivery) -> None:
+    """Make a delivery the message at hand where its handler has not: for log lines and hooks."""
+    here = current.get()
+    if not (isinstance(here, Context) and here._delivery is delivery):  # noqa: SLF001 - its own
+        headers = delivery.headers
+        current.set(None if headers is None else Context(delivery, headers, None))
+
+
 def identity() -> tuple[str | None, str | None]:
     """User and project of the message or request at hand, where they are known."""
     here = current.get()

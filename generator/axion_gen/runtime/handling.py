@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from pydantic import BaseModel
 
 from .client import Client
-from .context import Context, current, thread_loop
+from .context import Context, current, thread_loop, turn_to
 from .contract import Contract
 from .delivery import Delivery, Handle
 from .errors import StartError
@@ -67,6 +67,7 @@ def pipeline(
         try:
             await acceptance(delivery)
         except Exception as error:  # whatever it is, it ends in one of the three
+            turn_to(delivery)
             delivery.error = error
             await buried(delivery)
 

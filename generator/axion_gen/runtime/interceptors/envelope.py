@@ -2,6 +2,7 @@
 
 import logging
 
+from ..context import turn_to
 from ..delivery import Delivery
 from ..errors import InvalidMessageError
 from ..headers import decode
@@ -30,6 +31,7 @@ def open_envelope(delivery: Delivery) -> bool:
     if message is None:
         if topic.unknown == "dead-letter":
             raise InvalidMessageError(f"x-message-type {name!r} is no message of {topic.address}")
+        turn_to(delivery)
         logger.warning("%s: unknown message type %r, skipped", delivery.place, name)
         return False
     delivery.message = message

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from dataclasses import dataclass
 
+from ..context import turn_to
 from ..delivery import Delivery, Handle, Pause
 from ..stores import Store
 from .insistence import insist
@@ -35,6 +36,7 @@ class Idempotency:
                 )
             if begun.processed:
                 delivery.statistics.duplicates += 1
+                turn_to(delivery)
                 logger.info("%s: already processed, skipped", delivery.place)
                 return
             delivery.deliveries = begun.deliveries

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
+from ..context import turn_to
 from ..delivery import Delivery, Pause
 
 logger = logging.getLogger(__name__)
@@ -19,6 +20,7 @@ async def insist(
     action: Callable[[], Awaitable[ResultT]], what: str, delivery: Delivery, pause: Pause
 ) -> ResultT:
     """Repeat `action` until it succeeds: after 1 s, then twice as long each time, to 30 s."""
+    turn_to(delivery)
     seconds = FIRST_PAUSE_S
     while True:
         try:
