@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import (  # type: ignore[import-not-found,unused-ign
 )
 
 from .tables import lease, now_ms
-from .turns import turn_of
+from .turns import writing
 
 
 class Lease:
@@ -27,7 +27,6 @@ class Lease:
 
     def __init__(self, engine: AsyncEngine, name: str, duration_s: float) -> None:
         self._engine = engine
-        self._turn = turn_of(engine)
         self._name = name
         self._duration_s = duration_s
         self._end = 0.0
@@ -58,7 +57,7 @@ class Lease:
         mine = {"owner": self._owner, "expires_at": now + round(1000 * self._duration_s)}
         found = select(lease.c.owner, lease.c.expires_at, now.label("now"))
         try:
-            async with self._turn, self._engine.begin() as connection:
+            async with writing(self._engine) as connection:
                 row = (await connection.execute(found.where(lease.c.name == self._name))).first()
                 if row is None:
                     await connection.execute(insert(lease).values(name=self._name, **mine))
@@ -82,7 +81,7 @@ class Lease:
     async def release(self) -> None:
         """Give it up, so that another need not wait for its end."""
         self._end = 0.0
-        async with self._turn, self._engine.begin() as connection:
+        async with writing(self._engine) as connection:
             await connection.execute(
                 delete(lease).where(lease.c.name == self._name, lease.c.owner == self._owner)
             )

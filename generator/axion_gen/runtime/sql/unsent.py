@@ -1,7 +1,6 @@
 """The rows of the outbox that are not yet sent, as the relay sees them."""
 
 from collections.abc import Collection, Sequence
-from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 from sqlalchemy import (  # type: ignore[import-not-found,unused-ignore]
@@ -20,7 +19,7 @@ from sqlalchemy.ext.asyncio import (  # type: ignore[import-not-found,unused-ign
 )
 
 from .tables import now_ms, outbox
-from .turns import turn_of
+from .turns import writing
 
 
 class Row(NamedTuple):
@@ -62,7 +61,6 @@ class Unsent:
     def __init__(self, engine: AsyncEngine, service: str) -> None:
         self._service = service
         self._now = now_ms(engine.dialect.name)
-        self._turn = turn_of(engine)
         # A stricter level, where the service has chosen one, would only make transactions fail.
         self._engine = (
             engine.execution_options(isolation_level="READ COMMITTED")
@@ -90,11 +88,11 @@ class Unsent:
             without_topics: topics of which nothing is taken,
             probes: but one row of each of these.
         """
-        turn = self._turn if sent or refused else nullcontext()
-        async with turn, self._engine.begin() as connection:
+        writes = bool(sent or refused)
+        async with writing(self._engine) if writes else self._engine.connect() as connection:
             # Writing comes first: in SQLite what has read may no longer be able to write.
             if sent:
-                await connection.execute(delete(outbox).where(outbox.c.id.in_(sent)))
+                await connection.execute(delete(outbox).where(outbox.c.id.in_(_padded(sent))))
             if refused:
                 await connection.execute(_PARK, [_parked(refusal) for refusal in refused])
             rows: list[Row] = []
@@ -125,7 +123,7 @@ class Unsent:
             .order_by(outbox.c.id)
             .limit(limit)
         )
-        return query.where(outbox.c.id.not_in(without)) if without else query
+        return query.where(outbox.c.id.not_in(_padded(without))) if without else query
 
     async def look(self) -> Look:
         """How much there is to send, and since when."""
@@ -162,6 +160,15 @@ async def unpark(engine: AsyncEngine, service: str) -> int:
 
 async def _rows(connection: AsyncConnection, query: Any) -> list[Row]:
     return [Row(*row) for row in await connection.execute(query)]
+
+
+def _padded(ids: Collection[int]) -> list[int]:
+    """The ids, some more than once: of few lengths, for each is a statement to be prepared."""
+    listed = list(ids)
+    length = 1
+    while length < len(listed):
+        length *= 8
+    return listed + listed[-1:] * (length - len(listed))
 
 
 def _parked(refusal: Refusal) -> dict[str, Any]:
