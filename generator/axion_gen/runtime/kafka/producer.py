@@ -5,7 +5,10 @@ import logging
 import time
 from typing import Any
 
-from aiokafka.errors import KafkaError  # type: ignore[import-untyped]  # ships no types
+from aiokafka.errors import (  # type: ignore[import-untyped]  # ships no types
+    KafkaError,
+    UnknownTopicOrPartitionError,
+)
 
 from ..errors import (
     EmitError,
@@ -137,7 +140,7 @@ class KafkaProducer:
             async with asyncio.timeout(self._timeout):
                 try:
                     async with turn.lock:
-                        future = await self._append(record, alone=alone)
+                        future = await self._append(record, began, alone=alone)
                 finally:
                     turn.waiting -= 1
                     if not turn.waiting:
@@ -153,7 +156,9 @@ class KafkaProducer:
                 f"{topic} has no room for the record within {self._timeout:g} s: it was not sent"
             ) from None
 
-    async def _append(self, record: _Record, *, alone: bool) -> "asyncio.Future[Any]":
+    async def _append(
+        self, record: _Record, began: float, *, alone: bool
+    ) -> "asyncio.Future[Any]":
         while True:
             await self._ready.wait()
             line = self._line
@@ -161,6 +166,10 @@ class KafkaProducer:
                 raise NotRunningError("the bus has stopped: the record was not sent")
             try:
                 return await line.append_patiently(*record, alone=alone)
+            except UnknownTopicOrPartitionError:
+                # aiokafka says so too while no broker answers.
+                if line is self._line and line.misses(record[0], began):
+                    raise
             except KafkaError:
                 if line is self._line:
                     raise  # else there will be another
