@@ -32,6 +32,11 @@ class Clock:
             self.done.set()
 
     @property
+    def first(self) -> float:
+        """When the first message came, by `time.perf_counter`."""
+        return self._first
+
+    @property
     def rate(self) -> float:
         """Messages a second."""
         return (self._count - 1) / (self._last - self._first)

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from axion_gen import runtime
 from axion_gen.runtime import Contract, KafkaSettings, Message, Metadata, Topic
+from axion_gen.runtime.stores import Store
 
 SERVICE = "orders"
 PARTITIONS = 12
@@ -84,5 +85,5 @@ class Handlers(runtime.Handlers, ABC):
 class Bus(runtime.Bus[Client, Handlers]):
     """The service on Kafka."""
 
-    def __init__(self, settings: KafkaSettings) -> None:
-        super().__init__(SERVICE, CONTRACT, Client, settings)
+    def __init__(self, settings: KafkaSettings, store: Store | None = None) -> None:
+        super().__init__(SERVICE, CONTRACT, Client, settings, store)

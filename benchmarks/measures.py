@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from . import consume, emit, instances, latency, memory, waiting
+from . import consume, emit, instances, latency, memory, sql, waiting
 from .report import Result
 from .rounds import Stage
 
@@ -22,6 +22,8 @@ MEASURES = {
     "consume": Measure(consume.measure),
     "waiting": Measure(waiting.measure),
     "emit": Measure(emit.measure),
+    # The database sets the pace, and not the broker.
+    "sql": Measure(sql.measure, brokers=("embedded",)),
     # The embedded broker answers a fetch that waits only when its time is up.
     "latency": Measure(latency.measure, brokers=("kafka",)),
     # It takes no second member of a group.
