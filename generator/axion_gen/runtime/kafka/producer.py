@@ -156,9 +156,7 @@ class KafkaProducer:
                 f"{topic} has no room for the record within {self._timeout:g} s: it was not sent"
             ) from None
 
-    async def _append(
-        self, record: _Record, began: float, *, alone: bool
-    ) -> "asyncio.Future[Any]":
+    async def _append(self, record: _Record, began: float, *, alone: bool) -> "asyncio.Future[Any]":
         while True:
             await self._ready.wait()
             line = self._line
