@@ -29,7 +29,7 @@ bench: .venv/installed-bench ## speed beside peers; BENCH="consume emit", BENCH_
 check: .venv/installed ## lint, format, types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy generator tests examples
+	$(BIN)/mypy generator tests examples benchmarks
 
 demo: .venv/installed ## the whole product on one line, in under a minute
 	$(BIN)/python examples/demo.py

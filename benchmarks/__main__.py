@@ -32,30 +32,35 @@ def main() -> int:
         parser.error(f"no measure {', '.join(unknown)}; there are {', '.join(MEASURES)}")
     chosen = [name for name in MEASURES if name in options.measures or not options.measures]
     results: list[Result] = []
+    notes: list[str] = []
     for broker_name in [options.brokers] if options.brokers else BROKERS:
+        here = [name for name in chosen if broker_name in MEASURES[name].brokers]
+        if not here:
+            continue
         try:
             with running(broker_name) as broker:
-                for name in chosen:
-                    if broker_name in MEASURES[name].brokers:
-                        results += take(name, broker, options.rounds)
+                for name in here:
+                    results += take(name, broker, options.rounds, notes)
         except Unavailable as missing:
-            say(f"no measures on {broker_name}: {missing}")
-    console = Console(width=None if sys.stdout.isatty() else 200)
+            notes.append(f"nothing measured on {broker_name}: {missing}")
+    say("")
+    console = Console(width=None if sys.stdout.isatty() else 200, highlight=False)
     report.table(results, console)
     report.save(results, options.results)
+    for note in notes:
+        console.print(note, markup=False, style="yellow")
     judged = [result.met for result in results if result.met is not None]
     missed = judged.count(False)
     console.print(f"{missed} of {len(judged)} targets missed" if missed else "every target is met")
     return 1 if missed or not judged else 0
 
 
-def take(name: str, broker: Broker, rounds: int) -> list[Result]:
+def take(name: str, broker: Broker, rounds: int, notes: list[str]) -> list[Result]:
     """One measure on one broker, with topics of its own."""
-    prefix = f"{name}-"
-    broker.create(topics_of(prefix))
-    label = f"{name} on {broker.name}"
+    label, prefix = f"{name} on {broker.name}", f"{name}-"
     say(f"{label}: preparing")
-    stage = Stage(broker, prefix, rounds, lambda text: say(f"{label}, {text}"))
+    broker.create(topics_of(prefix))
+    stage = Stage(broker, prefix, rounds, lambda text: say(f"{label}, {text}"), notes)
     return [result.on(broker.name) for result in MEASURES[name].take(stage)]
 
 
@@ -63,7 +68,7 @@ def say(text: str) -> None:
     """Tell how far it is: on stderr, one line that is overwritten on a terminal."""
     if sys.stderr.isatty():
         sys.stderr.write(f"\r\x1b[K{text}")
-    else:
+    elif text:
         sys.stderr.write(f"{text}\n")
     sys.stderr.flush()
 

@@ -76,15 +76,16 @@ async def faststream(servers: str, prefix: str, count: int) -> float:
     broker = KafkaBroker(servers, logger=None)
     clock = Clock(count)
 
-    @broker.subscriber(
+    async def handle(order: OrderPlace) -> None:
+        clock.tick()
+
+    subscribe = broker.subscriber(
         prefix + ORDERS.address,
         group_id=f"faststream-{uuid4()}",
         auto_offset_reset="earliest",
         ack_policy=AckPolicy.ACK,
     )
-    async def handle(order: OrderPlace) -> None:
-        clock.tick()
-
+    subscribe(handle)
     async with broker:
         await broker.start()
         await clock.done.wait()

@@ -23,7 +23,7 @@ GROWTH = 1.05
 def measure(stage: Stage) -> list[Result]:
     """The peak, and how much more there is at the end than after the warm-up."""
     if not Path("/proc/self/status").exists():
-        stage.say("skipped: this system does not tell a process's memory in /proc")
+        stage.notes.append("memory is not measured: this system has no /proc to tell it")
         return []
     made = [record(order) for order in orders(DISTINCT)]
     produce(stage.servers, stage.prefix + ORDERS.address, islice(cycle(made), COUNT))

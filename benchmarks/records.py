@@ -13,6 +13,8 @@ from axion_gen.runtime.headers import Headers
 from .contract import Money, OrderPlace, Priority
 
 QUEUE = 100_000
+ANY = -1
+"""The partition that the key sends a record to."""
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -81,10 +83,10 @@ def produce(
         }
     )
     for number, (key, value, headers) in enumerate(records):
-        place = {} if partitions is None else {"partition": number % partitions}
+        partition = ANY if partitions is None else number % partitions
         while len(producer) >= QUEUE:
             producer.poll(0.1)
-        producer.produce(topic, key=key, value=value, headers=headers, **place)
+        producer.produce(topic, key=key, value=value, headers=list(headers), partition=partition)
         producer.poll(0)
     if left := producer.flush(60):
         raise RuntimeError(f"{left} records of {topic} were not acknowledged")

@@ -49,13 +49,13 @@ def compare(
     ratios = [mine / theirs for mine, theirs in zip(values[ours], values[peer], strict=True)]
     return Result(
         name=name,
-        value=median(values[ours]),
+        value=round(median(values[ours]), 3),
         unit=unit,
         peer=peer,
-        peer_value=median(values[peer]),
-        ratio=median(ratios),
-        spread=(min(values[ours]), max(values[ours])),
-        ratio_spread=(min(ratios), max(ratios)),
+        peer_value=round(median(values[peer]), 3),
+        ratio=round(median(ratios), 3),
+        spread=_spread(values[ours]),
+        ratio_spread=_spread(ratios),
         rounds=len(ratios),
         target="" if at_least is None else f"≥ {at_least:.2f}×",
         met=None if at_least is None else median(ratios) >= at_least,
@@ -132,8 +132,13 @@ def table(results: Iterable[Result], console: Console) -> None:
 
 
 def save(results: Iterable[Result], path: Path) -> None:
-    """Write the results as JSON."""
-    path.write_text(json.dumps([asdict(result) for result in results], indent=1) + "\n")
+    """Write the results as JSON, one a line."""
+    lines = [json.dumps(asdict(result)) for result in results]
+    path.write_text("[\n" + ",\n".join(lines) + "\n]\n")
+
+
+def _spread(values: list[float]) -> tuple[float, float]:
+    return round(min(values), 3), round(max(values), 3)
 
 
 def _number(value: float) -> str:

@@ -56,6 +56,8 @@ class Stage:
     rounds: int
     say: Callable[[str], None]
     """Tells who waits how far it is."""
+    notes: list[str]
+    """What is to be told with the results: above all what could not be measured."""
 
     @property
     def servers(self) -> str:
@@ -68,6 +70,9 @@ class Stage:
         number = rounds or self.rounds
         for at in range(1, number + 1):
             for contender in contenders:
-                self.say(f"round {at} of {number}, {contender.name}")
-                returned[contender.name].append(contender.run())
+                self.say(f"round {at} of {number}: {contender.name} ...")
+                value = contender.run()
+                if isinstance(value, float):
+                    self.say(f"round {at} of {number}: {contender.name} {value:,.0f}")
+                returned[contender.name].append(value)
         return returned

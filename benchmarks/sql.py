@@ -143,7 +143,7 @@ def databases(stage: Stage) -> Iterator[dict[str, str]]:
         try:
             server = PostgreSQL(server_folder)
         except LookupError as missing:
-            stage.say(f"no measures on PostgreSQL: {missing}")
+            stage.notes.append(f"nothing measured on PostgreSQL: {missing}")
         else:
             stack.callback(server.stop)
             server.start()
