@@ -43,11 +43,17 @@ class Context(Generic[ClientT, IdentityT]):
     ordinal = 0
     """The number of messages emitted so far: the next one's id derives from it."""
 
-    def __init__(self, delivery: Delivery, headers: Headers, client: ClientT) -> None:
+    def __init__(self, delivery: Delivery, client: ClientT) -> None:
         self.client = client
         self._delivery = delivery
-        self._headers = headers
         self._attempt = delivery.attempts - 1
+
+    @property
+    def _headers(self) -> Headers:
+        headers = self._delivery.headers
+        if headers is None:
+            raise AssertionError("a delivery reaches its handler with its headers checked")
+        return headers
 
     @property
     def topic(self) -> str:
@@ -182,8 +188,7 @@ def turn_to(delivery: Delivery) -> None:
     """Make a delivery the message at hand where its handler has not: for log lines and hooks."""
     here = current.get()
     if not (isinstance(here, Context) and here._delivery is delivery):  # noqa: SLF001 - its own
-        headers = delivery.headers
-        current.set(None if headers is None else Context(delivery, headers, None))
+        current.set(None if delivery.headers is None else Context(delivery, None))
 
 
 def identity() -> tuple[str | None, str | None]:

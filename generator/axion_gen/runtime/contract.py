@@ -49,6 +49,11 @@ class Topic:
         return {message.name: message for message in self.messages}
 
     @cached_property
+    def by_raw_name(self) -> dict[bytes, Message[Any]]:
+        """The same, by the header's bytes."""
+        return {message.name.encode(): message for message in self.messages}
+
+    @cached_property
     def by_model(self) -> dict[type[BaseModel], Message[Any]]:
         """The messages of the channel by the type of their payload."""
         return {message.model: message for message in self.messages}

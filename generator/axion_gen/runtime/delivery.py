@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 from .contract import Message, Topic
 from .dead_letters import Origin
-from .headers import Headers, Record, message_id_of
+from .headers import Headers, InOrder, Record, message_id_of
 from .identifiers import idempotency_key
 from .statistics import TopicStatistics
 
@@ -25,7 +25,8 @@ class Delivery:
     One is made for each record, so what is rarely set is a default of the class.
     """
 
-    headers: Headers | None = None
+    in_order: InOrder | None = None
+    """Its headers, if they are as our own client writes them, not taken apart yet."""
     message: Message[Any] | None = None
     payload: BaseModel | None = None
     origin: Origin | None = None
@@ -44,10 +45,23 @@ class Delivery:
     session: Any = None
     """That transaction, an `AsyncSession`."""
 
+    _headers: Headers | None = None
+
     def __init__(self, record: Record, topic: Topic, statistics: TopicStatistics) -> None:
         self.record = record
         self.topic = topic
         self.statistics = statistics
+
+    @property
+    def headers(self) -> Headers | None:
+        """Its headers; none until they have been checked."""
+        if self._headers is None and self.in_order is not None:
+            self._headers = self.in_order.headers()
+        return self._headers
+
+    @headers.setter
+    def headers(self, headers: Headers) -> None:
+        self._headers = headers
 
     @property
     def key(self) -> str:

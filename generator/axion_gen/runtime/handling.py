@@ -15,7 +15,7 @@ from .contract import Contract
 from .delivery import Delivery, Handle
 from .errors import StartError
 from .handlers import Handlers
-from .interceptors.acceptance import Acceptance
+from .interceptors.acceptance import accept
 from .interceptors.dead_letter import DeadLetter
 from .interceptors.idempotency import Idempotency
 from .interceptors.retry import Retry
@@ -60,12 +60,12 @@ def pipeline(
     again = retry.wrap(_raise_or(attempt))
     if outage is not None:
         again = outage.wrap(again)
-    acceptance = Acceptance().wrap(attempt)
     buried = dead_letter.wrap(again)
 
     async def rescued(delivery: Delivery) -> None:
         try:
-            await acceptance(delivery)
+            if accept(delivery):
+                await attempt(delivery)
         except Exception as error:  # whatever it is, it ends in one of the three
             turn_to(delivery)
             delivery.error = error
@@ -108,10 +108,10 @@ def call(
             )
 
     def handle(delivery: Delivery) -> Coroutine[Any, Any, None]:
-        headers, message = delivery.headers, delivery.message
-        if headers is None or message is None or message.handler is None:
+        message = delivery.message
+        if message is None or message.handler is None:
             raise AssertionError("a delivery reaches its handler decoded")
-        context: Context[Any, Any] = Context(delivery, headers, delivery.client or client)
+        context: Context[Any, Any] = Context(delivery, delivery.client or client)
         # Not reset: the worker's task sets it anew for each message.
         current.set(context)
         return methods[message.handler](delivery.payload, context)

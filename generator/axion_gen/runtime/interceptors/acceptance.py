@@ -1,9 +1,8 @@
 """What can never be handled is found out before anything is tried."""
 
-from dataclasses import dataclass
 from typing import Final
 
-from ..delivery import Delivery, Handle
+from ..delivery import Delivery
 from ..errors import PermanentError
 from .envelope import open_envelope
 from .payload import read_payload
@@ -16,27 +15,23 @@ class NeverEndedError(PermanentError):
     """The process died each time while this message was being handled."""
 
 
-@dataclass(frozen=True, slots=True)
-class Acceptance:
-    """Hands on what is valid and for this service, skips what is not for it, refuses the rest.
+def accept(delivery: Delivery) -> bool:
+    """Say whether a delivery is for this service, and refuse what is invalid.
 
     The third delivery of what never ended is refused too: it may be what the process died of
     (standard, section 6). The second one runs alone, which `Slots` sees to.
+
+    Raises:
+        InvalidMessageError: its headers, its type or its payload break the contract.
+        NeverEndedError: it was begun too often.
     """
-
-    def wrap(self, following: Handle) -> Handle:
-        """Look at a delivery before it is handled."""
-
-        async def handle(delivery: Delivery) -> None:
-            if delivery.deliveries > MOST_DELIVERIES:
-                raise NeverEndedError(
-                    f"its handling was begun {delivery.deliveries - 1} times and never ended:"
-                    " it may be what the process died of"
-                )
-            if open_envelope(delivery) and read_payload(delivery):
-                await following(delivery)
-            else:
-                delivery.outcome = "skipped"
-                delivery.statistics.skipped += 1
-
-        return handle
+    if delivery.deliveries > MOST_DELIVERIES:
+        raise NeverEndedError(
+            f"its handling was begun {delivery.deliveries - 1} times and never ended:"
+            " it may be what the process died of"
+        )
+    if open_envelope(delivery) and read_payload(delivery):
+        return True
+    delivery.outcome = "skipped"
+    delivery.statistics.skipped += 1
+    return False

@@ -5,7 +5,7 @@ import logging
 from ..context import turn_to
 from ..delivery import Delivery
 from ..errors import InvalidMessageError
-from ..headers import decode
+from ..headers import decode, in_order
 
 logger = logging.getLogger(__name__)
 
@@ -20,10 +20,15 @@ def open_envelope(delivery: Delivery) -> bool:
         InvalidMessageError: a header is missing or malformed, or the type is not to be skipped.
     """
     topic = delivery.topic
-    headers = decode(
+    delivery.in_order = quick = in_order(delivery.record.headers)
+    if quick is not None:
+        message = topic.by_raw_name.get(quick.message_type)
+        if message is not None:
+            delivery.message = message
+            return message.handler is not None
+    delivery.headers = headers = decode(
         delivery.record, foreign_producers=topic.foreign_producers, source=delivery.origin
     )
-    delivery.headers = headers
     name = headers.message_type
     if name is None:
         return True

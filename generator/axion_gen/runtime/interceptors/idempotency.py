@@ -2,14 +2,18 @@
 
 import asyncio
 import logging
+from collections.abc import Awaitable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from ..context import turn_to
 from ..delivery import Delivery, Handle, Pause
-from ..stores import Store
+from ..stores import Begun, Store
 from .insistence import insist
 
 logger = logging.getLogger(__name__)
+
+ResultT = TypeVar("ResultT")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +33,15 @@ class Idempotency:
 
         async def handle(delivery: Delivery) -> None:
             try:
-                begun = await store.begin(delivery)
+                begun = store.begin(delivery)
+                if not isinstance(begun, Begun):
+                    begun = await begun
             except Exception:  # the store's outage is nobody's dead letter
                 begun = await insist(
-                    lambda: store.begin(delivery), "the store is away", delivery, self.pause
+                    lambda: _answer(store.begin(delivery)),
+                    "the store is away",
+                    delivery,
+                    self.pause,
                 )
             if begun.processed:
                 delivery.statistics.duplicates += 1
@@ -49,10 +58,19 @@ class Idempotency:
                 delivery.statistics.handled += 1
             if not delivery.marked:
                 try:
-                    await store.end(delivery)
+                    marking = store.end(delivery)
+                    if marking is not None:
+                        await marking
                 except Exception:  # repeated until it holds, as above
                     await insist(
-                        lambda: store.end(delivery), "cannot be marked", delivery, self.pause
+                        lambda: _answer(store.end(delivery)),
+                        "cannot be marked",
+                        delivery,
+                        self.pause,
                     )
 
         return handle
+
+
+async def _answer(answer: ResultT | Awaitable[ResultT]) -> ResultT:
+    return await answer if isinstance(answer, Awaitable) else answer

@@ -62,6 +62,7 @@ class KafkaConsumer:
             group_id=group,
             enable_auto_commit=False,
             auto_offset_reset="none",  # no jump is silent: `_reset` makes it
+            isolation_level="read_committed",  # what a transaction has taken back never was
             fetch_max_wait_ms=FETCH_WAIT_MS,
             session_timeout_ms=round(1000 * settings.session_timeout_s),
             heartbeat_interval_ms=round(1000 * settings.session_timeout_s / 10),

@@ -48,15 +48,15 @@ class Store(Protocol):
     async def stop(self) -> None:
         """Let go of what `start` took, within a few seconds."""
 
-    async def begin(self, delivery: Delivery) -> Begun:
-        """Look a record up before anything is done with it."""
+    def begin(self, delivery: Delivery) -> Begun | Awaitable[Begun]:
+        """Look a record up before anything is done with it; at once, or awaited."""
         ...
 
     def transact(self, following: Handle) -> Handle:
         """Put one attempt into a transaction, if the store has any; it sets `marked`."""
         ...
 
-    async def end(self, delivery: Delivery) -> None:
+    def end(self, delivery: Delivery) -> Awaitable[None] | None:
         """Mark a record as processed, with its outcome, where no transaction has done so."""
 
     async def abandon(self, delivery: Delivery) -> None:

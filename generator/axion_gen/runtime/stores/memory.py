@@ -40,7 +40,7 @@ class MemoryStore:
     async def stop(self) -> None:
         """Nothing to let go of."""
 
-    async def begin(self, delivery: Delivery) -> Begun:
+    def begin(self, delivery: Delivery) -> Begun:
         """Whether there is a mark."""
         record = delivery.record
         known = self._marks.get((record.topic, record.partition, record.offset))
@@ -58,7 +58,7 @@ class MemoryStore:
         """No transactions here."""
         return following
 
-    async def end(self, delivery: Delivery) -> None:
+    def end(self, delivery: Delivery) -> None:
         """Keep a mark, and forget the oldest one if there are too many."""
         record = delivery.record
         marks = self._marks
