@@ -159,7 +159,8 @@ def _add(dialect: str) -> str:
     """Notes those of `rows` of which nothing is known, and answers with them.
 
     A message that was handled as another record is noted as a duplicate at once. ON CONFLICT
-    by itself would wait for a row that is locked, so what is known is left out before it.
+    by itself would wait for a row that is locked, so what is known is left out before it; by
+    a scalar subquery, which looks up each key, where NOT EXISTS may become a join.
     """
     return f"""
         WITH new AS ({_NEW_ROWS[dialect]})
@@ -174,10 +175,10 @@ def _add(dialect: str) -> str:
                 WHERE handled.consumer_group = :consumer_group
                 AND handled.message_id = new.message_id AND handled.outcome = 'handled'
             )
-        FROM new WHERE NOT EXISTS (
-            SELECT 1 FROM axion_inbox AS known
+        FROM new WHERE (
+            SELECT known.deliveries FROM axion_inbox AS known
             WHERE known.consumer_group = :consumer_group AND known.key = new.key
-        )
+        ) IS NULL
         ORDER BY new.key
         ON CONFLICT (consumer_group, key) DO NOTHING
         RETURNING {_RETURNING[dialect]}
