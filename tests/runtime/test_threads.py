@@ -19,7 +19,18 @@ from ..scenarios.service import (
     command,
     headers_of,
 )
-from .items import SOMEBODY, Context, ItemCreate, ItemCreated, ItemDelete, MemoryBus, Quiet
+from .items import (
+    SOMEBODY,
+    Context,
+    ForeignContext,
+    Handlers,
+    ItemCreate,
+    ItemCreated,
+    ItemDelete,
+    MemoryBus,
+    Quiet,
+    Reading,
+)
 from .kafka import end_offset, read, until, write
 
 CUP = ItemCreate(id=uuid4(), name="cup")
@@ -44,7 +55,15 @@ async def delete(broker: EmbeddedBroker, key: bytes) -> None:
     )
 
 
-class InThread(Quiet):
+class Plain(Handlers):
+    """The two that tests do not override."""
+
+    async def on_item_delete(self, message: ItemDelete, context: Context) -> None: ...
+
+    async def on_reading(self, message: Reading, context: ForeignContext) -> None: ...
+
+
+class InThread(Plain):
     """Holds its thread until `free`; an `item.delete` beside it needs the event loop."""
 
     def __init__(self) -> None:
@@ -90,7 +109,7 @@ async def test_its_slot_is_held_after_its_time_until_it_returns(broker: Embedded
 async def test_it_can_await_and_what_it_emits_is_of_its_chain() -> None:
     seen: list[Any] = []
 
-    class Emits(Quiet):
+    class Emits(Plain):
         def on_item_create(self, message: ItemCreate, context: Context) -> None:
             event = ItemCreated(id=message.id, name=message.name)
             seen.append(context.wait(context.client.emit("item.events", event)))
@@ -128,7 +147,7 @@ async def test_waiting_is_for_threads() -> None:
 async def test_whatever_it_raises_is_a_failure(error: Exception) -> None:
     attempts: list[int] = []
 
-    class Fails(Quiet):
+    class Fails(Plain):
         def on_item_create(self, message: ItemCreate, context: Context) -> None:
             attempts.append(context.attempt)
             raise error
@@ -142,7 +161,7 @@ async def test_whatever_it_raises_is_a_failure(error: Exception) -> None:
 async def test_a_plain_function_may_return_a_coroutine() -> None:
     done: list[str] = []
 
-    class Returns(Quiet):
+    class Returns(Plain):
         def on_item_create(self, message: ItemCreate, context: Context) -> Any:
             async def work() -> None:
                 done.append(message.name)
