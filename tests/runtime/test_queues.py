@@ -17,7 +17,7 @@ class Queues(RuleBasedStateMachine):
     @rule(key=st.sampled_from("abc"))
     def add(self, key: str) -> None:
         self.number += 1
-        self.queues.add(key, self.number)
+        self.queues.add([(key, self.number)])
         self.waiting.setdefault(key, []).append(self.number)
 
     @precondition(lambda self: bool(self.queues.ready))

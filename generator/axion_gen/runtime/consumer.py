@@ -131,10 +131,12 @@ class Consumer:
         if self._tasks:
             poll, commits = self._tasks
             # A fetch is never cancelled; a rebalance under way may hold it for a while.
-            await asyncio.wait((poll,), timeout=self._settings.drain_timeout_s)
+            await asyncio.gather(
+                self._drain(set(self.assignments.values())),
+                asyncio.wait((poll,), timeout=self._settings.drain_timeout_s),
+            )
             commits.cancel()
             await asyncio.wait((commits,))
-        await self._drain(set(self.assignments.values()))
         for worker in self._workers:
             worker.cancel()
         if self._workers:  # a thread cannot be cancelled, and nobody waits for it for ever
@@ -200,7 +202,6 @@ class Consumer:
 
     def _take_up(self, batch: Mapping[Partition, list[Record]]) -> None:
         by_key = self._settings.ordering == "key"
-        add = self._queues.add
         for partition, records in batch.items():
             assignment = self.assignments.get(partition)
             if assignment is None or self._stopping:
@@ -208,14 +209,13 @@ class Consumer:
             assignment.statistics.received += len(records)
             assignment.tracker.take(records)
             lane = self._lanes[partition]
-            if not by_key:
-                for record in records:
-                    add((lane, None), record)
-                continue
-            for record in records:
-                key = record.key
+            if by_key:
                 # No key, no order: a queue of its own for each such record.
-                add((lane, record.offset if key is None else key), record)
+                self._queues.add(
+                    [((lane, r.offset if r.key is None else r.key), r) for r in records]
+                )
+            else:
+                self._queues.add([((lane, None), record) for record in records])
         self._employ()
 
     async def _room(self) -> None:

@@ -1,7 +1,7 @@
 """Queues by key: one item of a key at a time, in order; different keys side by side."""
 
 from collections import deque
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from typing import Generic, TypeVar
 
 KeyT = TypeVar("KeyT", bound=Hashable)
@@ -23,18 +23,20 @@ class KeyQueues(Generic[KeyT, ItemT]):
         # The items behind the one of their key that is ready or out; mostly there are none.
         self._behind: dict[KeyT, deque[ItemT] | None] = {}
 
-    def add(self, key: KeyT, item: ItemT) -> None:
-        """Put an item behind the others of its key."""
-        behind = self._behind
-        if key not in behind:
-            behind[key] = None
-            self.ready.append((key, item))
-            return
-        items = behind[key]
-        if items is None:
-            behind[key] = deque((item,))
-        else:
-            items.append(item)
+    def add(self, pairs: Iterable[tuple[KeyT, ItemT]]) -> None:
+        """Put items behind the others of their keys."""
+        behind, make_ready = self._behind, self.ready.append
+        for pair in pairs:
+            key = pair[0]
+            if key not in behind:
+                behind[key] = None
+                make_ready(pair)
+                continue
+            items = behind[key]
+            if items is None:
+                behind[key] = deque((pair[1],))
+            else:
+                items.append(pair[1])
 
     def release(self, key: KeyT) -> None:
         """Unlock a key whose item is done."""

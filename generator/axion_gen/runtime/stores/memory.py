@@ -1,7 +1,6 @@
 """Marks in memory: for development and tests."""
 
 import logging
-from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final
 
@@ -20,7 +19,7 @@ Mark = tuple[bytes | None, int]
 
 
 class MemoryStore:
-    """Keeps a bounded number of marks, the oldest forgotten first.
+    """Keeps `size` marks at most, and the youngest half of them always.
 
     It is empty after a restart, so a record that was finished and not yet committed when
     the process died is handled twice. In memory topic, partition and offset are a key as
@@ -31,8 +30,10 @@ class MemoryStore:
     outages: tuple[type[Exception], ...] = ()
 
     def __init__(self, size: int = 100_000) -> None:
-        self._size = size
-        self._marks: OrderedDict[Place, Mark] = OrderedDict()
+        # Two generations: when the young one has half of the marks, the old one is forgotten.
+        self._half = max(size // 2, 1)
+        self._young: dict[Place, Mark] = {}
+        self._old: dict[Place, Mark] = {}
 
     async def start(self, service: str, group: str, client: Callable[[Transport], Client]) -> None:
         """Nothing to connect to."""
@@ -43,7 +44,8 @@ class MemoryStore:
     def begin(self, delivery: Delivery) -> Begun:
         """Whether there is a mark."""
         record = delivery.record
-        known = self._marks.get((record.topic, record.partition, record.offset))
+        place = (record.topic, record.partition, record.offset)
+        known = self._young.get(place) or self._old.get(place)
         if known is None:
             return NEW
         if known == _mark(delivery):
@@ -59,12 +61,11 @@ class MemoryStore:
         return following
 
     def end(self, delivery: Delivery) -> None:
-        """Keep a mark, and forget the oldest one if there are too many."""
+        """Keep a mark, and forget the oldest ones if there are too many."""
         record = delivery.record
-        marks = self._marks
-        marks[(record.topic, record.partition, record.offset)] = _mark(delivery)
-        if len(marks) > self._size:
-            marks.popitem(last=False)
+        self._young[(record.topic, record.partition, record.offset)] = _mark(delivery)
+        if len(self._young) >= self._half:
+            self._old, self._young = self._young, {}
 
     async def abandon(self, delivery: Delivery) -> None:
         """Nothing was noted."""
