@@ -6,7 +6,7 @@ handler, `consumer.py` how records are taken and committed.
 
 from .bus import Bus
 from .client import Client, Key, Outgoing, Transport
-from .context import Context, Metadata, identity, log_context
+from .context import Context, Identity, Metadata, identity, log_context
 from .contract import Contract, Message, Topic
 from .errors import (
     BusError,
@@ -35,6 +35,7 @@ __all__ = [
     "EmitError",
     "Handlers",
     "Health",
+    "Identity",
     "InvalidMessageError",
     "KafkaSettings",
     "Key",

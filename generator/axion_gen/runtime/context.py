@@ -10,7 +10,7 @@ from collections.abc import Coroutine
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, NoReturn, TypeVar, cast
 from uuid import UUID
 
 from .delivery import Delivery
@@ -191,10 +191,20 @@ def turn_to(delivery: Delivery) -> None:
         current.set(None if delivery.headers is None else Context(delivery, None))
 
 
-def identity() -> tuple[str | None, str | None]:
-    """User and project of the message or request at hand, where they are known."""
+class Identity(NamedTuple):
+    """For whom something is done, and in which chain of requests and messages."""
+
+    correlation_id: str | None = None
+    user_id: str | None = None
+    project_id: str | None = None
+
+
+def identity() -> Identity:
+    """That of the message or request at hand, as far as it is known and well-formed."""
     here = current.get()
-    return (None, None) if here is None else (here.user_id, here.project_id)
+    if here is None:
+        return Identity()
+    return Identity(here.correlation_id, here.user_id, here.project_id)
 
 
 def log_context() -> dict[str, str | int]:

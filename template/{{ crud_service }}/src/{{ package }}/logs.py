@@ -4,7 +4,7 @@ import json
 import logging
 from datetime import UTC, datetime
 
-from .bus.runtime import log_context
+from .bus.runtime import identity, log_context
 from .settings import Settings
 
 
@@ -42,5 +42,5 @@ class TextFormatter(logging.Formatter):
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
         """The line, without the exception that may follow."""
         line = super().formatMessage(record)
-        correlation_id = log_context().get("correlation_id")
+        correlation_id = identity().correlation_id
         return f"{line} [{correlation_id}]" if correlation_id else line
