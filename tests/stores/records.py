@@ -1,5 +1,6 @@
 """Records as they come from a topic, and what a bus does with them around a store."""
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -8,15 +9,18 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from axion_gen.runtime.client import Client, Transport
-from axion_gen.runtime.contract import Contract
 from axion_gen.runtime.delivery import Delivery
 from axion_gen.runtime.headers import MESSAGE_ID
 from axion_gen.runtime.identifiers import new_message_id
+from axion_gen.runtime.sql import SqlStore
 from axion_gen.runtime.statistics import TopicStatistics
-from axion_gen.runtime.stores import Store
+from axion_gen.runtime.stores.redis import RedisStore
 from tests.runtime.items import COMMANDS, CONTRACT
+from tests.runtime.kafka import PATIENCE_S
 
 GROUP = "items-group"
+
+Stored = SqlStore | RedisStore
 
 
 @dataclass(frozen=True)
@@ -45,14 +49,14 @@ def new_client(transport: Transport) -> Client:
     return Client(CONTRACT, transport)
 
 
-async def start(store: Store, group: str = GROUP) -> None:
+async def start(store: Stored, group: str = GROUP) -> None:
     await store.start("items", group, new_client)
 
 
 Work = Callable[[Delivery], Awaitable[None]]
 
 
-async def deliver(store: Store, record: Record, work: Work) -> Delivery | None:
+async def deliver(store: Stored, record: Record, work: Work) -> Delivery | None:
     """One delivery as the bus has it; none if the store says that it is processed."""
     delivery = delivery_of(record)
     begun = await store.begin(delivery)
@@ -81,4 +85,10 @@ async def rows(engine: AsyncEngine, query: str) -> list[tuple[object, ...]]:
         return [tuple(row) for row in await connection.execute(text(query))]
 
 
-__all__ = ["Contract", "Record", "deliver", "delivery_of", "rows", "start", "write_row"]
+async def until_rows(
+    engine: AsyncEngine, query: str, enough: Callable[[list[tuple[object, ...]]], bool]
+) -> None:
+    """Wait until a query's rows are as they will be."""
+    async with asyncio.timeout(PATIENCE_S):
+        while not enough(await rows(engine, query)):  # noqa: ASYNC110 - no event tells it
+            await asyncio.sleep(0.02)

@@ -84,7 +84,7 @@ async def test_a_server_that_is_not_there_is_an_outage(postgresql: PostgreSQL) -
         postgresql.stop()
         try:
             with pytest.raises(DependencyUnavailable, match="Connect call failed"):
-                await store.transact(write_row)(delivery)  # type: ignore[arg-type]  # a coroutine
+                await store.transact(write_row)(delivery)
             await store.abandon(delivery)  # says so in the log, and no more
         finally:
             postgresql.start()
@@ -98,7 +98,7 @@ async def test_a_pool_that_is_used_up_is_an_outage(postgresql: PostgreSQL) -> No
         await store.begin(delivery)
         async with engine.connect():
             with pytest.raises(DependencyUnavailable, match="QueuePool limit"):
-                await store.transact(write_row)(delivery)  # type: ignore[arg-type]  # a coroutine
+                await store.transact(write_row)(delivery)
 
 
 @pytest.mark.servers
@@ -121,7 +121,7 @@ async def test_a_note_that_the_server_lost_does_not_lose_the_record(
         await store.begin(delivery)
         async with engine.begin() as connection:  # as a crash of the server may
             await connection.execute(text("DELETE FROM axion_inbox"))
-        await store.transact(write_row)(delivery)  # type: ignore[arg-type]  # a coroutine function
+        await store.transact(write_row)(delivery)
         assert delivery.outcome == "handled"
         assert len(await rows(engine, "SELECT record FROM effects")) == 1
         assert await store.begin(delivery_of(record)) == Begun(processed=True)
@@ -142,9 +142,9 @@ async def test_a_commit_whose_answer_is_lost_is_not_repeated(postgresql: Postgre
                 line.cut_after(b"COMMIT")
 
             with pytest.raises(DependencyUnavailable):
-                await store.transact(work)(delivery)  # type: ignore[arg-type]  # a coroutine
+                await store.transact(work)(delivery)
             assert not delivery.marked
-            await store.transact(work)(delivery)  # type: ignore[arg-type]  # likewise
+            await store.transact(work)(delivery)
             assert delivery.marked
             assert delivery.outcome == "duplicate"
             assert len(await rows(engine, "SELECT record FROM effects")) == 1
@@ -188,13 +188,13 @@ async def test_a_locked_sqlite_is_an_outage_and_a_missing_column_is_not(tmp_path
         async with engine.begin() as connection:
             await connection.execute(text("DELETE FROM effects"))
             with pytest.raises(DependencyUnavailable, match="database is locked"):
-                await store.transact(write_row)(delivery)  # type: ignore[arg-type]  # a coroutine
+                await store.transact(write_row)(delivery)
 
         async def misspell(delivery: Delivery) -> None:
             await delivery.session.execute(text("SELECT colour FROM effects"))
 
         with pytest.raises(DBAPIError, match="colour"):
-            await store.transact(misspell)(delivery)  # type: ignore[arg-type]  # likewise
+            await store.transact(misspell)(delivery)
 
 
 class _Line:

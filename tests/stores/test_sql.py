@@ -13,7 +13,7 @@ from axion_gen.runtime.errors import PermanentError, StartError
 from axion_gen.runtime.sql import SqlStore, create_tables
 from axion_gen.runtime.stores import Begun
 
-from .records import Record, deliver, delivery_of, rows, start, write_row
+from .records import Record, deliver, delivery_of, rows, start, until_rows, write_row
 
 EFFECTS = "SELECT record FROM effects"
 MARKS = 'SELECT "offset", deliveries, outcome FROM axion_inbox ORDER BY "offset"'
@@ -77,10 +77,10 @@ async def test_the_next_attempt_of_a_delivery_has_a_transaction_of_its_own(
     delivery = delivery_of(Record())
     await store.begin(delivery)
     with pytest.raises(LookupError):
-        await store.transact(fail)(delivery)  # type: ignore[arg-type]  # a coroutine function
+        await store.transact(fail)(delivery)
     assert delivery.session is None
     assert delivery.client is None
-    await store.transact(write_row)(delivery)  # type: ignore[arg-type]  # likewise
+    await store.transact(write_row)(delivery)
     assert delivery.marked
     assert len(await rows(engine, EFFECTS)) == 1
 
@@ -173,7 +173,7 @@ async def test_a_producers_repetition_has_one_effect(
     assert await deliver(store, again, write_row) is None
     assert await rows(engine, EFFECTS) == [("item.commands[0]@0",)]
     assert await rows(engine, MARKS) == [(0, 1, "handled"), (1, 1, "duplicate")]
-    assert f"item.commands[0]@1: message {first.message_id} was handled before" in caplog.text
+    assert f"item.commands[0]@1: message {first.message_id!s} was handled before" in caplog.text
 
 
 async def test_a_repetition_of_what_was_dead_lettered_is_handled(
@@ -195,7 +195,7 @@ async def test_a_repetition_at_the_same_moment_has_one_effect(
     first = Record(offset=0)
     deliveries = [delivery_of(first), delivery_of(Record(offset=1, message_id=first.message_id))]
     assert await asyncio.gather(*map(store.begin, deliveries)) == [Begun(), Begun()]
-    attempt = store.transact(write_row)  # type: ignore[arg-type]  # a coroutine function
+    attempt = store.transact(write_row)
     await asyncio.gather(*map(attempt, deliveries))
     assert len(await rows(engine, EFFECTS)) == 1
     assert sorted(delivery.outcome for delivery in deliveries) == ["duplicate", "handled"]
@@ -258,16 +258,16 @@ async def test_what_is_let_go_does_not_count(engine: AsyncEngine, store: SqlStor
     assert await store.begin(delivery) == Begun(deliveries=1)
 
 
-async def test_a_begin_that_is_cancelled_does_not_count(
-    engine: AsyncEngine, store: SqlStore
-) -> None:
-    beginning = [asyncio.create_task(store.begin(delivery_of(Record(offset=n)))) for n in range(3)]
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
-    beginning[1].cancel()
-    await asyncio.wait(beginning)
+@pytest.mark.parametrize("turns", [0, 1, 3, 30])
+async def test_a_begin_that_is_cancelled_does_not_count(store: SqlStore, turns: int) -> None:
+    records = [Record(offset=offset) for offset in range(3)]
+    begins = [asyncio.create_task(store.begin(delivery_of(record))) for record in records]
+    for _ in range(turns):  # so that the note is not yet, or just, or almost written
+        await asyncio.sleep(0)
+    begins[1].cancel()
+    await asyncio.wait(begins)
     await store.stop()
-    assert await store.begin(delivery_of(Record(offset=1, timestamp=1))) == Begun(deliveries=1)
+    assert await store.begin(delivery_of(records[1])) == Begun(deliveries=1)
 
 
 async def test_letting_go_of_what_is_done_changes_nothing(
@@ -307,12 +307,9 @@ async def test_two_instances_with_the_same_record_have_one_effect(
     assert {mark[2] for mark in await rows(engine, MARKS)} == {"handled"}
 
 
-async def test_what_is_begun_at_the_same_time_shares_a_transaction(
-    engine: AsyncEngine, store: SqlStore
-) -> None:
+async def test_many_are_begun_at_once(engine: AsyncEngine, store: SqlStore) -> None:
     many = [delivery_of(Record(offset=offset)) for offset in range(250)]
     assert await asyncio.gather(*map(store.begin, many)) == [Begun()] * 250
-    # All rows of one transaction have almost the same time; that there are few is the point.
     assert await rows(engine, "SELECT count(*) FROM axion_inbox") == [(250,)]
 
 
@@ -330,17 +327,14 @@ async def test_old_marks_are_purged(engine: AsyncEngine) -> None:
             text('UPDATE axion_inbox SET updated_at = updated_at - 3700000 WHERE "offset" < 2')
         )
     await start(store)
-    while await rows(engine, MARKS) != [(2, 1, "handled")]:  # noqa: ASYNC110 - no event
-        await asyncio.sleep(0.01)
+    await until_rows(engine, MARKS, lambda found: found == [(2, 1, "handled")])
     await store.stop()
 
 
-async def test_what_the_handler_emits_is_in_its_transaction(
-    engine: AsyncEngine, store: SqlStore
-) -> None:
+async def test_a_commit_without_anything_to_send_wakes_nobody(store: SqlStore) -> None:
     woken = []
     store.on_commit = lambda: woken.append(True)
-    await deliver(store, Record(offset=0), write_row)
+    await deliver(store, Record(), write_row)
     assert woken == []
 
 

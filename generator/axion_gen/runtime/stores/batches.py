@@ -1,8 +1,11 @@
 """Group commit: calls that come while a transaction is under way share the next one."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, Generic, TypeVar
+
+logger = logging.getLogger(__name__)
 
 ItemT = TypeVar("ItemT")
 ResultT = TypeVar("ResultT")
@@ -70,4 +73,7 @@ class Batches(Generic[ItemT, ResultT]):
             else:
                 future.set_result(result)
         if left and self._undo is not None:
-            await self._undo(left)
+            try:
+                await self._undo(left)
+            except Exception as error:  # nobody waits for it any more
+                logger.warning("%d cancelled calls are not undone: %s", len(left), error)
