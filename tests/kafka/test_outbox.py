@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from axion_gen.runtime.sql import create_tables, relay
+from axion_gen.runtime.sql import create_tables, lanes, relay
 from axion_gen.runtime.sql.unsent import unpark
 
 from ..outbox.relaying import (
@@ -36,8 +36,8 @@ async def commit_to(engine: AsyncEngine, topic: str, *emitted: str) -> None:
 async def test_a_missing_topic_has_its_rows_parked_and_stops_no_other(
     kafka: KafkaServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(relay, "ATTEMPTS", 2)
-    monkeypatch.setattr(relay, "FIRST_PAUSE_S", 0.1)
+    monkeypatch.setattr(lanes, "ATTEMPTS", 2)
+    monkeypatch.setattr(lanes, "FIRST_PAUSE_S", 0.1)
     monkeypatch.setattr(relay, "LOOK_S", 0.1)
     kafka.create_topic("item.events")
     servers = kafka.bootstrap_servers
@@ -64,8 +64,8 @@ async def test_a_topic_that_brokers_who_are_away_say_nothing_about_is_not_missin
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(relay, "ATTEMPTS", 1)
-    monkeypatch.setattr(relay, "FIRST_PAUSE_S", 0.1)
+    monkeypatch.setattr(lanes, "ATTEMPTS", 1)
+    monkeypatch.setattr(lanes, "FIRST_PAUSE_S", 0.1)
     kafka.create_topic("item.unheard-of")
     engine = create_async_engine(f"sqlite+aiosqlite:///{tmp_path / 'service.db'}")
     await create_tables(engine)

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engin
 from axion_gen.runtime import StartError
 from axion_gen.runtime.headers import IN_ORDER, MESSAGE_ID
 from axion_gen.runtime.kafka import MAX_RECORD_BYTES
-from axion_gen.runtime.sql import create_tables, relay
+from axion_gen.runtime.sql import create_tables, lanes, relay
 from axion_gen.runtime.sql.outbox import outbox_client
 from axion_gen.runtime.sql.relay import Relay
 from axion_gen.runtime.sql.unsent import unpark
@@ -148,7 +148,7 @@ async def test_a_row_that_is_too_large_is_parked_with_its_key_alone(
 async def test_a_topic_that_refuses_for_a_moment_parks_nothing(
     engine: AsyncEngine, broker: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(relay, "FIRST_PAUSE_S", 0.01)
+    monkeypatch.setattr(lanes, "FIRST_PAUSE_S", 0.01)
     broker.push_errors(ApiKey.PRODUCE, *[FORBIDDEN] * 3)
     async with relay_on(engine, broker.bootstrap_servers):
         await commit(engine, (1, "first"), (1, "second"))
@@ -160,9 +160,9 @@ async def test_a_topic_that_refuses_for_a_moment_parks_nothing(
 async def test_a_topic_that_goes_on_refusing_has_rows_parked_until_they_are_unparked(
     engine: AsyncEngine, broker: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(relay, "FIRST_PAUSE_S", 0.01)
+    monkeypatch.setattr(lanes, "FIRST_PAUSE_S", 0.01)
     monkeypatch.setattr(relay, "LOOK_S", 0.05)
-    broker.push_errors(ApiKey.PRODUCE, *[FORBIDDEN] * (relay.ATTEMPTS + 1))
+    broker.push_errors(ApiKey.PRODUCE, *[FORBIDDEN] * (lanes.ATTEMPTS + 1))
     async with relay_on(engine, broker.bootstrap_servers) as running:
         # The second key's row has no attempts of its own: it is the topic that refuses.
         await commit(engine, (1, "first"), (2, "second"), (1, "third"))
@@ -197,7 +197,7 @@ async def test_brokers_that_are_away_park_nothing(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(relay, "FIRST_PAUSE_S", 0.05)
+    monkeypatch.setattr(lanes, "FIRST_PAUSE_S", 0.05)
     expected = {key: [f"{n}" for n in range(5)] for key in range(30)}
     async with relay_on(engine, broker.bootstrap_servers, emit_timeout_s=0.5) as running:
         await commit(engine, *((key, "0") for key in expected))

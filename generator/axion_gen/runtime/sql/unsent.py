@@ -1,6 +1,6 @@
 """The rows of the outbox that are not yet sent, as the relay sees them."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 from sqlalchemy import (  # type: ignore[import-not-found,unused-ignore]
@@ -21,6 +21,9 @@ from sqlalchemy.ext.asyncio import (  # type: ignore[import-not-found,unused-ign
 from .tables import now_ms, outbox
 from .turns import writing
 
+LaneKey = tuple[str, bytes | int]
+"""Topic and key, or topic and id where there is no key: such a row is alone."""
+
 
 class Row(NamedTuple):
     """A message that waits in the outbox."""
@@ -33,8 +36,8 @@ class Row(NamedTuple):
     headers: str
 
     @property
-    def lane(self) -> tuple[str, bytes | int]:
-        """What is sent one after the other; a row without a key is alone."""
+    def lane(self) -> LaneKey:
+        """What it shares with those that are sent one after the other."""
         return self.topic, self.id if self.key is None else self.key
 
 
@@ -44,6 +47,28 @@ class Refusal(NamedTuple):
     row: Row
     attempts: int
     error: str
+
+
+class Exchange(NamedTuple):
+    """What is written to the table, and what is taken from it, in order of ids."""
+
+    acknowledged: list[int]
+    """Ids of rows to delete."""
+    refused: list[Refusal]
+    """Rows to park."""
+    limit: int
+    """How many rows to take at most,"""
+    without: set[int]
+    """not these,"""
+    without_topics: list[str]
+    """and not of these topics;"""
+    probes: list[str]
+    """but one row of each of these."""
+
+    @property
+    def writes(self) -> bool:
+        """Whether anything is written."""
+        return bool(self.acknowledged or self.refused)
 
 
 class Look(NamedTuple):
@@ -68,45 +93,29 @@ class Unsent:
             else engine
         )
 
-    async def update(
-        self,
-        sent: Collection[int],
-        refused: Sequence[Refusal],
-        *,
-        limit: int,
-        without: Collection[int],
-        without_topics: Collection[str],
-        probes: Collection[str],
-    ) -> list[Row]:
-        """Delete what is sent, park what is refused, and take what is next, in order of ids.
-
-        Args:
-            sent: ids of rows that are acknowledged.
-            refused: rows that cannot be sent.
-            limit: how many to take, apart from probes.
-            without: ids of rows not to take.
-            without_topics: topics of which nothing is taken,
-            probes: but one row of each of these.
-        """
-        writes = bool(sent or refused)
-        async with writing(self._engine) if writes else self._engine.connect() as connection:
+    async def apply(self, exchange: Exchange) -> list[Row]:
+        """Write, and return what is taken, all in one transaction."""
+        connecting = writing(self._engine) if exchange.writes else self._engine.connect()
+        without = _padded(exchange.without)
+        rows: list[Row] = []
+        async with connecting as connection:
             # Writing comes first: in SQLite what has read may no longer be able to write.
-            if sent:
-                await connection.execute(delete(outbox).where(outbox.c.id.in_(_padded(sent))))
-            if refused:
-                await connection.execute(_PARK, [_parked(refusal) for refusal in refused])
-            rows: list[Row] = []
-            for topic in probes:
+            if exchange.acknowledged:
+                ids = _padded(exchange.acknowledged)
+                await connection.execute(delete(outbox).where(outbox.c.id.in_(ids)))
+            if exchange.refused:
+                await connection.execute(_PARK, [_parked(refusal) for refusal in exchange.refused])
+            for topic in exchange.probes:
                 query = self._next(1, without).where(outbox.c.topic == topic)
                 rows += await _rows(connection, query)
-            if limit > 0:
-                query = self._next(limit, without)
-                if without_topics:
-                    query = query.where(outbox.c.topic.not_in(without_topics))
+            if exchange.limit > 0:
+                query = self._next(exchange.limit, without)
+                if exchange.without_topics:
+                    query = query.where(outbox.c.topic.not_in(exchange.without_topics))
                 rows += await _rows(connection, query)
-            return rows
+        return rows
 
-    def _next(self, limit: int, without: Collection[int]) -> Any:
+    def _next(self, limit: int, without: list[int]) -> Any:
         query = (
             select(outbox.c.id, outbox.c.topic, outbox.c.key, outbox.c.value, outbox.c.headers)
             .where(
@@ -123,7 +132,7 @@ class Unsent:
             .order_by(outbox.c.id)
             .limit(limit)
         )
-        return query.where(outbox.c.id.not_in(_padded(without))) if without else query
+        return query.where(outbox.c.id.not_in(without)) if without else query
 
     async def look(self) -> Look:
         """How much there is to send, and since when."""
@@ -165,6 +174,8 @@ async def _rows(connection: AsyncConnection, query: Any) -> list[Row]:
 def _padded(ids: Collection[int]) -> list[int]:
     """The ids, some more than once: of few lengths, for each is a statement to be prepared."""
     listed = list(ids)
+    if not listed:
+        return listed
     length = 1
     while length < len(listed):
         length *= 8
