@@ -2,9 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable
 from dataclasses import dataclass
-from typing import TypeVar
 
 from ..context import turn_to
 from ..delivery import Delivery, Handle, Pause
@@ -12,8 +10,6 @@ from ..stores import Begun, Store
 from .insistence import insist
 
 logger = logging.getLogger(__name__)
-
-ResultT = TypeVar("ResultT")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +34,7 @@ class Idempotency:
                     begun = await begun
             except Exception:  # the store's outage is nobody's dead letter
                 begun = await insist(
-                    lambda: _answer(store.begin(delivery)),
+                    lambda: self._begin(delivery),
                     "the store is away",
                     delivery,
                     self.pause,
@@ -63,7 +59,7 @@ class Idempotency:
                         await marking
                 except Exception:  # repeated until it holds, as above
                     await insist(
-                        lambda: _answer(store.end(delivery)),
+                        lambda: self._end(delivery),
                         "cannot be marked",
                         delivery,
                         self.pause,
@@ -71,6 +67,11 @@ class Idempotency:
 
         return handle
 
+    async def _begin(self, delivery: Delivery) -> Begun:
+        begun = self.store.begin(delivery)
+        return begun if isinstance(begun, Begun) else await begun
 
-async def _answer(answer: ResultT | Awaitable[ResultT]) -> ResultT:
-    return await answer if isinstance(answer, Awaitable) else answer
+    async def _end(self, delivery: Delivery) -> None:
+        marking = self.store.end(delivery)
+        if marking is not None:
+            await marking
