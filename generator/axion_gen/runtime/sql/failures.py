@@ -1,6 +1,6 @@
 """Errors that say that the database is away, told from those that a statement deserves."""
 
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy.exc import (  # type: ignore[import-not-found,unused-ignore]
     DBAPIError,
@@ -31,7 +31,7 @@ AWAY_CODES: Final = frozenset(
 """SQLite's primary result codes. A missing table is an OperationalError too, but none of these."""
 
 
-def says_away(error: BaseException) -> bool:
+def says_away(error: Any) -> bool:
     """Whether an error from SQLAlchemy says that the database cannot be used at present.
 
     The classes do not tell: a lost connection is an InterfaceError, or with asyncpg just a
