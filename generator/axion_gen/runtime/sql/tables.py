@@ -38,7 +38,7 @@ inbox: Final = Table(
     axion_metadata,
     Column("consumer_group", String(255), nullable=False),
     Column("key", String(64), nullable=False, comment="SHA-256 of topic:partition:offset"),
-    Column("message_id", String(80), comment="null where the record carries none"),
+    Column("message_id", String(64), comment="null where the record carries none"),
     Column("timestamp", BigInteger, nullable=False, comment="the record's, Unix milliseconds"),
     Column("topic", String(255), nullable=False),
     Column("partition", Integer, nullable=False),
