@@ -28,6 +28,10 @@ from .statistics import Statistics
 from .stores import MemoryStore, OutboxStore, Store
 
 if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import (  # type: ignore[import-not-found,unused-ignore]
+        AsyncSession,
+    )
+
     from .sql.outbox import Transaction
 
 logger = logging.getLogger(__name__)
@@ -117,9 +121,21 @@ class Bus(Generic[ClientT, HandlersT]):
         Raises:
             LookupError: the bus has no store with transactions.
         """
+        return self._outbox_store.transaction(self.service, self._client_on)
+
+    def outbox(self, session: "AsyncSession") -> ClientT:
+        """A client that emits within the transaction of a session that the caller has already.
+
+        Raises:
+            LookupError: the bus has no store with transactions.
+        """
+        return self._outbox_store.outbox(session, self.service, self._client_on)
+
+    @property
+    def _outbox_store(self) -> OutboxStore:
         if not isinstance(self._store, OutboxStore):
             raise LookupError("no transactions: the bus has no SQL store (Bus(store=...))")
-        return self._store.transaction(self.service, self._client_on)
+        return self._store
 
     def _client_on(self, transport: Transport) -> ClientT:
         return self._new_client(self._contract, transport)

@@ -24,7 +24,7 @@ from ..stores.marks import RETENTION_S
 from .failures import reason, says_away
 from .inbox import Inbox
 from .notes import Notes
-from .outbox import OutboxTransport, Transaction, begin
+from .outbox import OutboxTransport, Transaction, begin, outbox_client
 from .relay import Relay
 from .tables import missing_tables
 from .turns import turn_of
@@ -194,6 +194,12 @@ class SqlStore:
     ) -> AbstractAsyncContextManager[Transaction[ClientT]]:
         """A transaction outside any handler: its session, and a client that emits within it."""
         return begin(self._engine, client, service, self._wake)
+
+    def outbox(
+        self, session: AsyncSession, service: str, client: Callable[[Transport], ClientT]
+    ) -> ClientT:
+        """A client that emits within the transaction of a session that is there already."""
+        return outbox_client(session, client, service, self._wake)
 
     def _wake(self) -> None:
         if self.on_commit is not None:

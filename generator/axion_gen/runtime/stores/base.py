@@ -3,11 +3,13 @@
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from ..client import Client, Transport
 from ..delivery import Delivery, Handle
 from ..headers import RawHeaders
+
+ClientT = TypeVar("ClientT")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,4 +87,13 @@ class OutboxStore(Protocol):
         self, service: str, client: Callable[[Transport], Client]
     ) -> AbstractAsyncContextManager[Any]:
         """A transaction outside any handler: its session, and a client that emits within it."""
+        ...
+
+    def outbox(
+        self,
+        session: Any,  # an `AsyncSession`, of a library that need not be there
+        service: str,
+        client: Callable[[Transport], ClientT],
+    ) -> ClientT:
+        """A client that emits within the transaction of a session that is there already."""
         ...
