@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Any, NamedTuple, Self
 from uuid import UUID, uuid4
 
-from confluent_kafka import KafkaError, Message, Producer
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from axion_gen import runtime
 from axion_gen.runtime import KafkaSettings
@@ -92,7 +92,7 @@ class Journal:
 
     def __init__(self) -> None:
         self.begun: list[tuple[Owner, str, Place]] = []
-        """The key is the second."""
+        """The key is the second; a repeated attempt is none of them."""
         self.ended: dict[Place, int] = defaultdict(int)
         """How often a handler came to its end."""
 
@@ -132,7 +132,8 @@ class Works(Quiet):
     async def on_item_create(self, message: ItemCreate, context: Context) -> None:
         place = Place(context.partition, context.offset)
         owner = Owner(self._member.name, self._member.bus.statistics.rebalances)
-        self._journal.begun.append((owner, str(message.id), place))
+        if context.attempt == 0:
+            self._journal.begun.append((owner, str(message.id), place))
         await self._work(message, context)
         self._journal.ended[place] += 1
 
@@ -285,7 +286,10 @@ class Watch:
 
     async def look(self) -> None:
         """Look once. There is a record at each offset, so they can be counted through."""
-        committed = await self._service.committed()
+        try:
+            committed = await self._service.committed()
+        except KafkaException:  # the broker is away
+            return
         # Read before: what is handled since then does no harm.
         for partition, offset in committed.items():
             missing = [

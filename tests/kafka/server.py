@@ -11,12 +11,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from confluent_kafka import (
     Consumer,
-    ConsumerGroupTopicPartitions,
     KafkaError,
     KafkaException,
     TopicPartition,
@@ -224,27 +224,33 @@ class KafkaServer:
 
     def lag(self, group: str, topic: str) -> int:
         """How many records of a topic lie behind what a consumer group has committed."""
-        consumer = Consumer({"bootstrap.servers": self.bootstrap_servers, "group.id": group})
-        try:
-            numbers = consumer.list_topics(topic, timeout=PATIENCE_S).topics[topic].partitions
-            partitions = [TopicPartition(topic, number) for number in numbers]
-            lag = 0
-            for committed in consumer.committed(partitions, timeout=PATIENCE_S):
-                start, end = consumer.get_watermark_offsets(committed, timeout=PATIENCE_S)
-                lag += end - (start if committed.offset < 0 else committed.offset)
-            return lag
-        finally:
-            consumer.close()
+        lag = 0
+        with self._group(group) as consumer:
+            for place in self._committed(consumer, topic):
+                start, end = consumer.get_watermark_offsets(place, timeout=PATIENCE_S)
+                lag += end - (start if place.offset < 0 else place.offset)
+        return lag
 
     def committed(self, group: str, topic: str) -> dict[int, int]:
         """The offsets that a consumer group has committed, by partition."""
-        asked = ConsumerGroupTopicPartitions(group)
-        future = self._admin.list_consumer_group_offsets([asked])[group]
-        return {
-            place.partition: place.offset
-            for place in future.result(PATIENCE_S).topic_partitions or []
-            if place.topic == topic and place.offset >= 0
-        }
+        with self._group(group) as consumer:
+            places = self._committed(consumer, topic)
+        return {place.partition: place.offset for place in places if place.offset >= 0}
+
+    @contextmanager
+    def _group(self, group: str) -> Iterator[Consumer]:
+        """What may ask about a group, and is no member of it."""
+        servers = self.bootstrap_servers
+        consumer = Consumer({"bootstrap.servers": servers, "group.id": group, "log_level": 0})
+        try:
+            yield consumer
+        finally:
+            consumer.close()
+
+    def _committed(self, consumer: Consumer, topic: str) -> list[TopicPartition]:
+        numbers = consumer.list_topics(topic, timeout=PATIENCE_S).topics[topic].partitions
+        places = [TopicPartition(topic, number) for number in numbers]
+        return consumer.committed(places, timeout=PATIENCE_S)
 
     def _partitions(self, topic: str) -> int:
         return len(self._admin.list_topics(topic, timeout=PATIENCE_S).topics[topic].partitions)

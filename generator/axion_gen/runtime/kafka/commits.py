@@ -49,9 +49,8 @@ class Commits:
         if self._consumer._subscription.reassignment_in_progress and not self._revoking:
             raise CommitError("the group gives out its partitions anew")
         offsets = {TopicPartition(*place): offset for place, offset in positions.items()}
-        limit = self._settings.request_timeout_s
-        if self._revoking:  # what the drain leaves of the rebalance's time
-            limit = max(1.0, self._settings.rebalance_timeout_s - self._settings.drain_timeout_s)
+        # What the drain leaves of a rebalance's time; and a broker gives up after 5 s itself.
+        limit = max(1.0, self._settings.rebalance_timeout_s - self._settings.drain_timeout_s)
         committing = asyncio.create_task(self._consumer.commit(offsets), name="kafka offsets")
         self._under_way.add(committing)
         try:
