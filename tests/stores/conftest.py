@@ -4,11 +4,11 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from axion_gen.runtime.sql import create_tables
 from tests.servers import PostgreSQL
+
+from .records import prepare
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.servers)])
@@ -19,8 +19,6 @@ async def engine(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
         server: PostgreSQL = request.getfixturevalue("postgresql")
         url = server.new_database()
     engine = create_async_engine(url)
-    await create_tables(engine)
-    async with engine.begin() as connection:
-        await connection.execute(text("CREATE TABLE effects (record VARCHAR(255) NOT NULL)"))
+    await prepare(engine)
     yield engine
     await engine.dispose()

@@ -12,7 +12,7 @@ from axion_gen.runtime.client import Client, Transport
 from axion_gen.runtime.delivery import Delivery
 from axion_gen.runtime.headers import MESSAGE_ID
 from axion_gen.runtime.identifiers import new_message_id
-from axion_gen.runtime.sql import SqlStore
+from axion_gen.runtime.sql import SqlStore, create_tables
 from axion_gen.runtime.statistics import TopicStatistics
 from axion_gen.runtime.stores.redis import RedisStore
 from tests.runtime.items import COMMANDS, CONTRACT
@@ -71,6 +71,13 @@ async def deliver(store: Stored, record: Record, work: Work) -> Delivery | None:
     if not delivery.marked:
         await store.end(delivery)
     return delivery
+
+
+async def prepare(engine: AsyncEngine) -> None:
+    """Create the store's tables, and one for effects."""
+    await create_tables(engine)
+    async with engine.begin() as connection:
+        await connection.execute(text("CREATE TABLE effects (record VARCHAR(255) NOT NULL)"))
 
 
 async def write_row(delivery: Delivery) -> None:

@@ -8,16 +8,17 @@ from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from axion_gen.runtime import KafkaSettings, Metadata
 from axion_gen.runtime.sql import SqlStore
 from axion_gen.runtime.testing import EmbeddedBroker
+from tests.servers import PostgreSQL
 
 from ..runtime.items import TOPICS, Bus, Context, ItemCreate, ItemCreated, Quiet
 from ..runtime.kafka import end_offset, read, until, write
 from ..runtime.test_headers import GOOD
-from .records import rows, until_rows
+from .records import prepare, rows, until_rows
 
 EFFECTS = "SELECT record FROM effects"
 OUTCOMES = "SELECT outcome FROM axion_inbox ORDER BY outcome"
@@ -116,6 +117,49 @@ async def test_a_record_that_was_produced_twice_has_one_effect(
     assert await rows(engine, OUTCOMES) == [("duplicate",), ("handled",)]
     assert (statistics.handled, statistics.duplicates) == (1, 1)
     assert await end_offset(broker.bootstrap_servers, "item.events") == 1
+
+
+async def test_a_handler_that_runs_too_long_leaves_nothing_behind(
+    broker: EmbeddedBroker, engine: AsyncEngine
+) -> None:
+    class Hangs(Creates):
+        async def on_item_create(self, message: ItemCreate, context: Context) -> None:
+            await super().on_item_create(message, context)
+            if message.name == "hang":
+                await asyncio.Event().wait()
+
+    bus = bus_on(broker, engine, handler_timeout_s=1, retry_attempts=2)
+    async with bus.run(Hangs()):
+        for name in ("hang", "cup"):  # of one key: the second comes after the first has ended
+            await bus.client.emit("item.commands", command(name), metadata=metadata())
+        await read(broker.bootstrap_servers, "item.events", at_least=1)
+    assert await rows(engine, EFFECTS) == [("cup",)]
+    assert await rows(engine, OUTCOMES) == [("dead-lettered",), ("handled",)]
+
+
+@pytest.mark.servers
+async def test_nothing_is_lost_or_dead_lettered_while_the_database_is_away(
+    broker: EmbeddedBroker, postgresql: PostgreSQL, caplog: pytest.LogCaptureFixture
+) -> None:
+    engine = create_async_engine(postgresql.new_database())
+    await prepare(engine)
+    bus = bus_on(broker, engine)
+    async with bus.run(Creates()):
+        await bus.client.emit("item.commands", command("before"), metadata=metadata())
+        await read(broker.bootstrap_servers, "item.events", at_least=1)
+        postgresql.stop()
+        try:
+            for number in range(20):
+                item = command(f"item {number}", number)
+                await bus.client.emit("item.commands", item, metadata=metadata())
+            await until(lambda: "the store is away" in caplog.text, "the outage is noticed")
+        finally:
+            postgresql.start()
+        await read(broker.bootstrap_servers, "item.events", at_least=21)
+    effects = await rows(engine, EFFECTS)
+    await engine.dispose()
+    assert len(effects) == len(set(effects)) == 21
+    assert await end_offset(broker.bootstrap_servers, "items-dlq") == 0
 
 
 async def test_many_keys_at_once_have_each_their_effect(

@@ -13,21 +13,20 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from axion_gen.runtime.delivery import Delivery
 from axion_gen.runtime.errors import DependencyUnavailable
-from axion_gen.runtime.sql import SqlStore, create_tables
+from axion_gen.runtime.sql import SqlStore
 from axion_gen.runtime.stores import Begun
 from tests.servers import PostgreSQL
 
-from .records import Record, deliver, delivery_of, rows, start, write_row
+from .records import Record, deliver, delivery_of, prepare, rows, start, write_row
 
 
 @asynccontextmanager
-async def a_store(url: str, **options: object) -> AsyncIterator[tuple[AsyncEngine, SqlStore]]:
+async def a_store(
+    url: str, *, new: bool = True, **options: object
+) -> AsyncIterator[tuple[AsyncEngine, SqlStore]]:
     engine = create_async_engine(url, **options)
-    await create_tables(engine)
-    async with engine.begin() as connection:
-        await connection.execute(
-            text("CREATE TABLE IF NOT EXISTS effects (record VARCHAR(255) NOT NULL)")
-        )
+    if new:
+        await prepare(engine)
     store = SqlStore(engine)
     await start(store)
     yield engine, store
@@ -156,7 +155,7 @@ async def test_a_record_in_another_instances_hands_stops_no_other(
     postgresql: PostgreSQL,
 ) -> None:
     url = postgresql.new_database()
-    async with a_store(url) as (engine, frozen), a_store(url) as (_, store):
+    async with a_store(url) as (engine, frozen), a_store(url, new=False) as (_, store):
         in_hand, other = Record(offset=0), Record(offset=1)
         at_work, thawed = asyncio.Event(), asyncio.Event()
 
