@@ -49,7 +49,7 @@ class Topic:
         return {message.name: message for message in self.messages}
 
     @cached_property
-    def by_raw_name(self) -> dict[bytes, Message[Any]]:
+    def by_raw_name(self) -> dict[bytes | None, Message[Any]]:
         """The same, by the header's bytes."""
         return {message.name.encode(): message for message in self.messages}
 

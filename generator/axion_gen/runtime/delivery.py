@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 from .contract import Message, Topic
 from .dead_letters import Origin
-from .headers import Headers, InOrder, Record, message_id_of
+from .headers import Headers, Record, message_id_of, of_lines
 from .identifiers import idempotency_key
 from .statistics import TopicStatistics
 
@@ -25,7 +25,7 @@ class Delivery:
     One is made for each record, so what is rarely set is a default of the class.
     """
 
-    in_order: InOrder | None = None
+    lines: bytes | None = None
     """Its headers, if they are as our own client writes them, not taken apart yet."""
     message: Message[Any] | None = None
     payload: BaseModel | None = None
@@ -55,8 +55,8 @@ class Delivery:
     @property
     def headers(self) -> Headers | None:
         """Its headers; none until they have been checked."""
-        if self._headers is None and self.in_order is not None:
-            self._headers = self.in_order.headers()
+        if self._headers is None and self.lines is not None:
+            self._headers = of_lines(self.lines)
         return self._headers
 
     @headers.setter

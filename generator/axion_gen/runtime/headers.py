@@ -28,6 +28,8 @@ IN_ORDER: Final = (
     MESSAGE_TYPE,
 )
 """The order in which our client writes them."""
+ID_INDEX: Final = IN_ORDER.index(MESSAGE_ID)
+TYPE_INDEX: Final = IN_ORDER.index(MESSAGE_TYPE)
 MANDATORY: Final = (CORRELATION_ID, CAUSATION_ID, USER_ID, PROJECT_ID, TIMESTAMP)
 OURS: Final = frozenset(IN_ORDER)
 
@@ -124,10 +126,7 @@ def checked(name: str, value: str) -> str:
 
 def raw_message_id(record: Record) -> bytes | None:
     """The id a record says it has, unchecked, if it does."""
-    headers = record.headers
-    if len(headers) > _MESSAGE_ID_INDEX and headers[_MESSAGE_ID_INDEX][0] == MESSAGE_ID:
-        return headers[_MESSAGE_ID_INDEX][1]
-    return next((value for name, value in headers if name == MESSAGE_ID), None)
+    return next((value for name, value in record.headers if name == MESSAGE_ID), None)
 
 
 def message_id_of(record: Record, source: Place | None = None) -> str:
@@ -153,36 +152,30 @@ def decode(
     Raises:
         InvalidMessageError: a mandatory header is missing, or one is there twice or malformed.
     """
-    quick = in_order(record.headers)
-    return _decode_any(record, foreign_producers, source) if quick is None else quick.headers()
+    lines = lines_in_order(record.headers)
+    return _decode_any(record, foreign_producers, source) if lines is None else of_lines(lines)
 
 
-class InOrder(NamedTuple):
-    """The headers as our own client writes them, found to be right and not taken apart yet."""
-
-    lines: bytes
-    message_type: bytes
-
-    def headers(self) -> Headers:
-        """Each of them."""
-        correlation_id, causation_id, user_id, project_id, timestamp, message_id, message_type = (
-            self.lines.decode().split("\n")
-        )
-        return Headers(
-            correlation_id,
-            causation_id,
-            user_id,
-            project_id,
-            int(timestamp),
-            message_id,
-            message_type,
-        )
+def of_lines(lines: bytes) -> Headers:
+    """The headers that `lines_in_order` has found to be right."""
+    correlation_id, causation_id, user_id, project_id, timestamp, message_id, message_type = (
+        lines.decode().split("\n")
+    )
+    return Headers(
+        correlation_id,
+        causation_id,
+        user_id,
+        project_id,
+        int(timestamp),
+        message_id,
+        message_type,
+    )
 
 
-def in_order(headers: RawHeaders) -> InOrder | None:
-    """What our own client wrote, and only that; none if anything is unusual.
+def lines_in_order(headers: RawHeaders) -> bytes | None:
+    """The values our own client wrote, checked, a line each; none if anything is unusual.
 
-    Most messages go this way, and most of their headers are never asked for.
+    Most messages go this way, and are not taken apart: most headers are never asked for.
     """
     if len(headers) != len(IN_ORDER):
         if len(headers) < len(IN_ORDER):
@@ -191,7 +184,7 @@ def in_order(headers: RawHeaders) -> InOrder | None:
             return None
         headers = headers[: len(IN_ORDER)]
     (n0, v0), (n1, v1), (n2, v2), (n3, v3), (n4, v4), (n5, v5), (n6, v6) = headers
-    if (n0, n1, n2, n3, n4, n5, n6) != IN_ORDER or v6 is None:
+    if (n0, n1, n2, n3, n4, n5, n6) != IN_ORDER:
         return None
     try:
         lines = b"\n".join((v0, v1, v2, v3, v4, v5, v6))  # type: ignore[arg-type]  # see below
@@ -200,7 +193,7 @@ def in_order(headers: RawHeaders) -> InOrder | None:
     # All values together are short enough for one.
     if len(lines) > MAX_VALUE_BYTES or _LINES.fullmatch(lines) is None:
         return None
-    return InOrder(lines, v6)
+    return lines
 
 
 def _decode_any(record: Record, foreign_producers: bool, source: Place | None) -> Headers:
@@ -236,6 +229,3 @@ def _decode_any(record: Record, foreign_producers: bool, source: Place | None) -
         message_id=message_id,
         message_type=found.get(MESSAGE_TYPE),
     )
-
-
-_MESSAGE_ID_INDEX = IN_ORDER.index(MESSAGE_ID)

@@ -5,7 +5,7 @@ import logging
 from ..context import turn_to
 from ..delivery import Delivery
 from ..errors import InvalidMessageError
-from ..headers import decode, in_order
+from ..headers import TYPE_INDEX, decode, lines_in_order
 
 logger = logging.getLogger(__name__)
 
@@ -20,9 +20,10 @@ def open_envelope(delivery: Delivery) -> bool:
         InvalidMessageError: a header is missing or malformed, or the type is not to be skipped.
     """
     topic = delivery.topic
-    delivery.in_order = quick = in_order(delivery.record.headers)
-    if quick is not None:
-        message = topic.by_raw_name.get(quick.message_type)
+    raw = delivery.record.headers
+    delivery.lines = lines = lines_in_order(raw)
+    if lines is not None:
+        message = topic.by_raw_name.get(raw[TYPE_INDEX][1])
         if message is not None:
             delivery.message = message
             return message.handler is not None

@@ -6,7 +6,7 @@ from typing import Final
 
 from ..client import Client, Transport
 from ..delivery import Delivery, Handle
-from ..headers import raw_message_id
+from ..headers import ID_INDEX, raw_message_id
 from .base import Begun
 
 logger = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ class MemoryStore:
         known = self._young.get(place) or self._old.get(place)
         if known is None:
             return NEW
-        if known == _mark(delivery):
+        if known == (raw_message_id(record), record.timestamp):
             return PROCESSED
         logger.warning(
             "%s: another record was processed at this offset: the topic was made again",
@@ -63,13 +63,13 @@ class MemoryStore:
     def end(self, delivery: Delivery) -> None:
         """Keep a mark, and forget the oldest ones if there are too many."""
         record = delivery.record
-        self._young[(record.topic, record.partition, record.offset)] = _mark(delivery)
+        # Of headers in order it is known where the id is.
+        in_order = delivery.lines is not None
+        message_id = record.headers[ID_INDEX][1] if in_order else raw_message_id(record)
+        place = (record.topic, record.partition, record.offset)
+        self._young[place] = (message_id, record.timestamp)
         if len(self._young) >= self._half:
             self._old, self._young = self._young, {}
 
     async def abandon(self, delivery: Delivery) -> None:
         """Nothing was noted."""
-
-
-def _mark(delivery: Delivery) -> Mark:
-    return raw_message_id(delivery.record), delivery.record.timestamp
