@@ -170,12 +170,15 @@ def _first_user(*names: str) -> str:
 def _running(new: Callable[[Path], ServerT]) -> Iterator[ServerT]:
     # Not pytest's own folder: only its user may look into that.
     with tempfile.TemporaryDirectory(prefix="axion-tests-", ignore_cleanup_errors=True) as folder:
+        missing = ""
         try:
             server = new(Path(folder))
         except LookupError as error:
-            if os.environ.get("AXION_REQUIRE_SERVERS") == "1":
-                pytest.fail(str(error), pytrace=False)
-            pytest.skip(str(error))
+            missing = str(error)
+        if missing and os.environ.get("AXION_REQUIRE_SERVERS") == "1":
+            pytest.fail(missing, pytrace=False)
+        if missing:
+            pytest.skip(missing)
         try:
             server.start()
             yield server
