@@ -12,7 +12,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from aiokafka.consumer.fetcher import (  # type: ignore[import-untyped]  # ships no types
     FetchResult,
@@ -31,12 +31,9 @@ from aiokafka.record.default_records import (  # type: ignore[import-untyped]  #
     _DefaultRecordBatchPy,
 )
 from aiokafka.record.util import decode_varint  # type: ignore[import-untyped]  # ships no types
-from aiokafka.structs import (  # type: ignore[import-untyped]  # ships no types
-    ConsumerRecord,
-    TopicPartition,
-)
+from aiokafka.structs import TopicPartition  # type: ignore[import-untyped]  # ships no types
 
-from ..headers import Record
+from ..headers import RawHeaders, Record
 from .connection import ANSWER_TIMEOUT_S, Partition
 
 logger = logging.getLogger(__name__)
@@ -51,6 +48,18 @@ LARGEST_BATCH_BYTES = 64 * 1024 * 1024
 _LENGTH_END = 12
 _MAGIC = 16
 """Where in a batch its length ends, and where its version is."""
+
+
+class KafkaRecord(NamedTuple):
+    """A record, in a third of the time that aiokafka's own takes to be made."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: RawHeaders
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,18 +203,8 @@ def _records(partition: TopicPartition, batch: Any) -> Iterator[Record]:
         )
         if reader.position != end:
             raise ValueError(f"the record at offset {offset} is not as long as it says")
-        yield ConsumerRecord(
-            partition.topic,
-            partition.partition,
-            offset,
-            timestamp,
-            batch.timestamp_type,
-            key,
-            value,
-            None,
-            -1 if key is None else len(key),
-            -1 if value is None else len(value),
-            headers,
+        yield KafkaRecord(
+            partition.topic, partition.partition, offset, timestamp, key, value, headers
         )
 
 
@@ -245,6 +244,7 @@ class _Buffer(OrderedDict[Any, Any]):
 
 class _Records(PartitionRecords):  # type: ignore[misc]  # untyped base
     def __init__(self, fetched: Any, found: dict[TopicPartition, int]) -> None:
+        self._found = found
         super().__init__(
             fetched._tp,
             fetched._records,
@@ -255,15 +255,25 @@ class _Records(PartitionRecords):  # type: ignore[misc]  # untyped base
             fetched._check_crcs,
             fetched._isolation_level,
         )
-        self._records_iterator: Any
-        self._found = found
 
-    def __next__(self) -> Any:
+    def __iter__(self) -> Iterator[KafkaRecord]:
+        # The generator itself: one call less for each record.
+        records: Iterator[KafkaRecord] = self._records_iterator
+        return records
+
+    def _unpack_records(self) -> Iterator[KafkaRecord]:
         try:
-            return next(self._records_iterator)
-        except StopIteration:
-            raise
+            yield from super()._unpack_records()
         except Exception:  # whatever it is, here it begins, and what came before is good
             self._found[self._tp] = self.next_fetch_offset
-            self._records_iterator = iter(())
-            raise StopIteration from None
+
+    def _consumer_record(self, tp: TopicPartition, record: Any) -> KafkaRecord:
+        return KafkaRecord(
+            tp.topic,
+            tp.partition,
+            record.offset,
+            record.timestamp,
+            record.key,
+            record.value,
+            tuple(record.headers),
+        )
