@@ -52,6 +52,13 @@ class DependencyUnavailable(BusError):  # noqa: N818  # the standard's name
     """
 
 
+class KafkaUnavailableError(EmitError, DependencyUnavailable):
+    """Kafka does not answer, or cannot write at present; its records are not at fault.
+
+    A handler that ends with it is held as for any dependency that is away.
+    """
+
+
 class PermanentError(BusError):
     """Raised by a handler for what no repetition can heal: no retry, dead letter at once."""
 

@@ -12,6 +12,7 @@ from aiokafka.errors import (  # type: ignore[import-untyped]  # ships no types
 
 from ..errors import (
     EmitError,
+    KafkaUnavailableError,
     NotRunningError,
     RecordRefusedError,
     RecordTooLargeError,
@@ -101,7 +102,8 @@ class KafkaProducer:
             RecordTooLargeError: the record is larger than the topic, or this client, takes.
             RecordRefusedError: the topic has other rules, and the record is against them.
             TopicRefusedError: the topic is not there, or may not be written.
-            EmitError: Kafka refused it, or (`unknown`) did not answer in time.
+            KafkaUnavailableError: Kafka did not answer in time, or could not write it.
+            EmitError: Kafka refused it.
         """
         listed = headers if isinstance(headers, list) else list(headers)
         record = (topic, key, value, listed)
@@ -152,7 +154,7 @@ class KafkaProducer:
                 raise _overdue(self._timeout) from None
             if self._line is not None and self._line.misses(topic, began):
                 raise TopicRefusedError(f"{topic} is not there: create it") from None
-            raise EmitError(
+            raise KafkaUnavailableError(
                 f"{topic} has no room for the record within {self._timeout:g} s: it was not sent"
             ) from None
 
@@ -273,7 +275,8 @@ def _kind(error: UndeliveredError) -> type[EmitError]:
         return RecordTooLargeError
     if error.record_refused:
         return RecordRefusedError
-    return TopicRefusedError if error.topic_refused and not error.unknown else EmitError
+    refused = error.topic_refused and not error.unknown
+    return TopicRefusedError if refused else KafkaUnavailableError
 
 
 class _Turn:
