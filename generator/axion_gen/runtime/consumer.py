@@ -105,6 +105,8 @@ class Consumer:
         self._changed = asyncio.Event()
         """Something was taken up or ended: there may be room, or a drain may be over."""
         self._stopping = False
+        self._refusal = ""
+        """Why the last commit was refused, so that it is logged once."""
         self._broken = False
         """Whether the consumer must be replaced, for it will not recover."""
         self._tasks: list[asyncio.Task[None]] = []
@@ -142,7 +144,10 @@ class Consumer:
         if self._workers:  # a thread cannot be cancelled, and nobody waits for it for ever
             await asyncio.wait(self._workers, timeout=FIRST_PAUSE_S)
         await self._commit(self.assignments.values())
+        left = self.in_flight
         await self._kafka.stop()
+        if self._tasks:
+            logger.info("left the group: %s", _read_again(left))
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -167,9 +172,30 @@ class Consumer:
         """How many records are taken and not finished."""
         return sum(assignment.tracker.in_flight for assignment in self.assignments.values())
 
-    def highwater(self, partition: Partition) -> int | None:
-        """The offset behind the partition's last record, as far as it is known."""
-        return self._kafka.highwater(partition)
+    def lag(self, assignment: Assignment) -> int | None:
+        """How many offsets a partition has from the first that is not finished to its end.
+
+        As of the last fetch; none where it is not known yet.
+        """
+        oldest = assignment.tracker.oldest
+        end = self._kafka.highwater(assignment.partition)
+        begin = self._kafka.position(assignment.partition) if oldest is None else oldest.offset
+        return None if begin is None or end is None else max(0, end - begin)
+
+    @property
+    def halted(self) -> Mapping[Partition, str]:
+        """The partitions that stand still at a record that cannot be read, and why."""
+        return self._kafka.halted
+
+    @property
+    def longest_turn_s(self) -> float:
+        """The poll task goes round within so many seconds, whatever brokers and handlers do."""
+        settings = self._settings
+        # A rebalance that is waited for in vain, a start that gets no answer: see `_replace`.
+        longest = max(
+            settings.rebalance_timeout_s + settings.session_timeout_s, settings.start_timeout_s
+        )
+        return longest + 2 * SIGN_OF_LIFE_S
 
     # Taking
 
@@ -186,11 +212,14 @@ class Consumer:
                 self._take_up(batch)
             except Exception as error:  # nothing may end the poll task
                 self._broken = self._broken or isinstance(error, ConsumerBrokenError)
+                self.moved_at = time.monotonic()
                 self.trouble = describe(error)
                 logger.error("cannot take records, next try in %g s: %s", pause, self.trouble)
                 await self._pause_unless_stopping(pause)
                 pause = min(2 * pause, LONGEST_PAUSE_S)
             else:
+                if self.trouble:
+                    logger.warning("records are taken again")
                 self.trouble, pause = None, FIRST_PAUSE_S
 
     async def _pause_unless_stopping(self, seconds: float) -> None:
@@ -324,9 +353,14 @@ class Consumer:
             await self._kafka.commit({assignment.partition: at for assignment, at in due})
         except CommitError as error:
             self.statistics.failed_commits += 1
-            logger.warning("offsets not committed, tried again later: %s", error)
+            if str(error) != self._refusal:
+                logger.warning("offsets not committed, tried again later: %s", error)
+            self._refusal = str(error)
             return
         self.statistics.commits += 1
+        if self._refusal:
+            logger.warning("offsets are committed again")
+            self._refusal = ""
         for assignment, position in due:
             assignment.committed = position
 
@@ -346,8 +380,7 @@ class Consumer:
             self._lanes.setdefault(partition, Lane(assignment)).assignment = assignment
         self.joined = True
         self.statistics.rebalances += 1
-        names = ", ".join(f"{topic}[{number}]" for topic, number in self.assignments)
-        logger.info("assigned: %s", names or "nothing")
+        logger.info("assigned: %s", _names(self.assignments))
         self._changed.set()
 
     async def _revoked(self, partitions: set[Partition]) -> None:
@@ -359,6 +392,10 @@ class Consumer:
         }
         await self._drain(gone)
         await self._commit(gone)
+        if gone:
+            left = sum(assignment.tracker.in_flight for assignment in gone)
+            names = _names(sorted(assignment.partition for assignment in gone))
+            logger.info("revoked: %s; %s", names, _read_again(left))
 
     async def _drain(self, assignments: set[Assignment]) -> None:
         for assignment in assignments:
@@ -381,7 +418,9 @@ class Consumer:
         assignment = self.assignments.get(partition)
         if assignment is not None and assignment.tracker.position is None:
             assignment.tracker.position = to  # so that it is known even if nothing comes
-        if before is not None:
+        if before is None:
+            logger.info("%s[%d]: nothing was committed yet, starting at offset %d", *partition, to)
+        else:
             self.statistics.topic(partition.topic).jumps += 1
             logger.error(
                 "%s[%d]: offset %d does not exist any more, going on at %d: records were deleted"
@@ -401,4 +440,13 @@ class Consumer:
         self._kafka = self._connect(self._moved)
         await self._kafka.start(self._all, self._revoked, self._assigned)
         self._broken = False
+        self.moved_at = time.monotonic()
         self.statistics.rebuilds += 1
+
+
+def _names(partitions: Iterable[Partition]) -> str:
+    return ", ".join(f"{topic}[{number}]" for topic, number in partitions) or "nothing"
+
+
+def _read_again(count: int) -> str:
+    return f"{count} records that were taken and not finished are read again by the next owner"

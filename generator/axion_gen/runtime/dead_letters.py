@@ -206,7 +206,7 @@ class Tally:
     @property
     def oldest(self) -> int | None:
         """When the first of the open letters failed, in Unix milliseconds; none if none is open."""
-        return min((letter.failed_at for letter in self._open.values()), default=None)
+        return min((letter.failed_at for letter in [*self._open.values()]), default=None)
 
 
 def _block(headers: RawHeaders) -> int:

@@ -33,7 +33,10 @@ class OffsetTracker:
     @property
     def oldest(self) -> Record | None:
         """The first record that is not finished, if there is one."""
-        return self._open[0] if self._open else None
+        try:
+            return self._open[0]
+        except IndexError:  # asked from another thread, it may be gone by now
+            return None
 
     def take(self, records: Iterable[Record]) -> None:
         """Note delivered records; they come with rising offsets."""

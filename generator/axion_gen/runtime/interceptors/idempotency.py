@@ -40,6 +40,7 @@ class Idempotency:
                     self.pause,
                 )
             if begun.processed:
+                delivery.outcome = "duplicate"
                 delivery.statistics.duplicates += 1
                 turn_to(delivery)
                 logger.info("%s: already processed, skipped", delivery.place)

@@ -22,13 +22,19 @@ async def insist(
     """Repeat `action` until it succeeds: after 1 s, then twice as long each time, to 30 s."""
     turn_to(delivery)
     seconds = FIRST_PAUSE_S
+    failures = 0
     while True:
         try:
-            return await action()
+            result = await action()
         except Exception as error:  # any failure is answered alike: wait, try again
             logger.error(
                 "%s: %s, next try in %.0f s: %s", delivery.place, what, seconds, describe(error)
             )
+        else:
+            if failures:
+                logger.warning("%s: goes on after %d failures", delivery.place, failures)
+            return result
+        failures += 1
         await pause(seconds)
         seconds = min(2 * seconds, LONGEST_PAUSE_S)
 

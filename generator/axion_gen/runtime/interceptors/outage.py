@@ -108,6 +108,7 @@ class Outage:
                     seconds = min(2 * seconds, LONGEST_PAUSE_S)
                 # What succeeds while this attempt is under way says nothing about it.
                 recovered, seen = held.recoveries > seen, held.recoveries
+                delivery.statistics.retried += 1
                 try:
                     await following(delivery)
                 except outages as again:

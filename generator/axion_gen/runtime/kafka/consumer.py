@@ -93,6 +93,18 @@ class KafkaConsumer:
         highwater: int | None = self._consumer.highwater(place)
         return highwater
 
+    def position(self, partition: Partition) -> int | None:
+        """The offset of the next record to take of a partition; none before it is known."""
+        place = TopicPartition(*partition)
+        subscription = self._consumer._subscription
+        if not subscription.is_assigned(place):
+            return None
+        state = subscription.subscription.assignment.state_value(place)
+        if not state.has_valid_position:
+            return None
+        position: int = state.position
+        return position
+
     async def start(self, topics: Iterable[str], revoked: Change, assigned: Change) -> None:
         """Join the group; `revoked` and `assigned` are awaited within each rebalance.
 
