@@ -9,6 +9,7 @@ import gc
 import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
+from uuid import uuid4
 
 from aiokafka import AIOKafkaProducer  # type: ignore[import-untyped]  # ships no types
 from faststream.kafka import KafkaBroker
@@ -32,7 +33,9 @@ WARM_UP = 500
 
 async def axion(servers: str, prefix: str, count: int) -> float:
     """The runtime's client, outside of handlers, so metadata is given."""
-    settings = KafkaSettings(bootstrap_servers=servers, topic_prefix=prefix)
+    settings = KafkaSettings(
+        bootstrap_servers=servers, topic_prefix=prefix, group_id=f"axion-{uuid4()}"
+    )
     who = Metadata(user_id="ada", project_id="looms")
     async with Bus(settings).run(NoOp(Clock(0))) as bus:
 
