@@ -78,12 +78,12 @@ async def test_a_hot_key_leaves_room_for_the_others(broker: EmbeddedBroker) -> N
     bus = bus_on(broker, max_in_flight_per_partition=10, max_in_flight=40)
     most = 0
     async with bus.run(handlers):
-        assert bus._consumer is not None
+        assert bus.consumer is not None
         await command(broker, *["hot"] * 30, partition=0)
         await until(lambda: handlers.begun == ["hot"], "the hot key is being handled")
         for number in range(20):
             await command(broker, f"other {number}", partition=1 + number % 2, key=b"%d" % number)
-            most = max(most, bus._consumer.in_flight)
+            most = max(most, bus.consumer.in_flight)
         await until(lambda: len(handlers.ended) == 20, "other partitions go on")
         assert most <= 10 + 2
         assert handlers.begun.count("hot") == 1

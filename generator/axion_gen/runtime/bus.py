@@ -2,20 +2,19 @@
 
 import logging
 import math
-import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from typing import TYPE_CHECKING, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Generic, Literal, Self, TypeVar
 
 from .client import Client, Outgoing, Transport
-from .consumer import SIGN_OF_LIFE_S, Consumer
+from .consumer import Consumer
 from .contract import SERVICE_NAME, Contract, dead_letter_topic, replay_topic
 from .errors import NotRunningError, StartError
 from .handlers import Handlers
 from .handling import call, pipeline
 from .headers import RawHeaders
-from .health import Health
+from .health import Health, examine
 from .interceptors.dead_letter import ADDED_BYTES, DeadLetter
 from .interceptors.idempotency import Idempotency
 from .interceptors.outage import Held, Outage
@@ -25,7 +24,7 @@ from .kafka import KafkaConsumer, KafkaProducer, require_topics
 from .open_letters import OpenLetters
 from .settings import KafkaSettings
 from .statistics import Statistics
-from .stores import MemoryStore, OutboxStore, Store
+from .stores import MemoryStore, OutboxStore, RelayNumbers, Store
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import (  # type: ignore[import-not-found,unused-ignore]
@@ -39,8 +38,7 @@ logger = logging.getLogger(__name__)
 ClientT = TypeVar("ClientT", bound=Client)
 HandlersT = TypeVar("HandlersT", bound=Handlers)
 
-DEAD_S = 60.0
-"""A poll task that has not gone round for so long will not go round again."""
+State = Literal["stopped", "running", "stopping"]
 
 
 class Bus(Generic[ClientT, HandlersT]):
@@ -70,14 +68,17 @@ class Bus(Generic[ClientT, HandlersT]):
         """The messages that wait for the end of an outage."""
         self.open_letters: OpenLetters | None = None
         """How many dead letters wait for somebody; none while nothing is received."""
-        self._contract = contract
+        self.state: State = "stopped"
+        """It is stopped until the start has succeeded."""
+        self.consumer: Consumer | None = None
+        """What takes and handles records; none while nothing is received."""
+        self.contract = contract
+        """What the service says and hears."""
         self._settings = settings
         self._store = store
         self._outages = outages
         self._new_client = client
         self._transport = _KafkaTransport(self.statistics)
-        self._consumer: Consumer | None = None
-        self._longest_rebalance_s = 0.0
         self.client: ClientT = client(contract, self._transport)
 
     @property
@@ -88,26 +89,7 @@ class Bus(Generic[ClientT, HandlersT]):
     @property
     def health(self) -> Health:
         """What the probes of the service answer."""
-        reasons: list[str] = []
-        alive = True
-        ready = self._transport.producer is not None
-        if not ready:
-            reasons.append("the bus is not running")
-        consumer = self._consumer
-        if consumer is not None and ready:
-            if not consumer.joined:
-                ready = False
-                reasons.append("the consumer group is not joined")
-            silent = time.monotonic() - consumer.moved_at
-            if silent > max(DEAD_S, 2 * SIGN_OF_LIFE_S + self._longest_rebalance_s):
-                alive = False
-                reasons.append(f"nothing was taken or looked for in {silent:.0f} s")
-            if consumer.trouble:
-                reasons.append(consumer.trouble)
-        if self.held.since is not None:
-            seconds = time.time() - self.held.since
-            reasons.append(f"{self.held.count} held for {seconds:.0f} s: a dependency is away")
-        return Health(alive, ready, tuple(reasons))
+        return examine(self)
 
     def transaction(self) -> AbstractAsyncContextManager["Transaction[ClientT]"]:
         """A database transaction outside any handler, whose client emits into the outbox.
@@ -137,8 +119,13 @@ class Bus(Generic[ClientT, HandlersT]):
             raise LookupError("no transactions: the bus has no SQL store (Bus(store=...))")
         return self._store
 
+    @property
+    def relay(self) -> RelayNumbers | None:
+        """What sends the outbox, and its numbers; none without one, or before the bus runs."""
+        return self._store.relay if isinstance(self._store, OutboxStore) else None
+
     def _client_on(self, transport: Transport) -> ClientT:
-        return self._new_client(self._contract, transport)
+        return self._new_client(self.contract, transport)
 
     @asynccontextmanager
     async def run(self, handlers: HandlersT | None = None) -> AsyncIterator[Self]:
@@ -150,15 +137,15 @@ class Bus(Generic[ClientT, HandlersT]):
         settings = self._settings or KafkaSettings.load()
         prefix = settings.topic_prefix
         client_id = settings.client_id or self.service
-        received = {prefix + topic.address: topic for topic in self._contract.received}
-        self._longest_rebalance_s = settings.rebalance_timeout_s + settings.request_timeout_s
+        received = {prefix + topic.address: topic for topic in self.contract.received}
         async with AsyncExitStack() as stack:
             threads = ThreadPoolExecutor(settings.max_concurrent_handlers, "kafka handler")
             stack.callback(threads.shutdown, wait=False)
-            handle = call(self._contract, handlers, self.client, threads)
+            stack.callback(self._stopped)
+            handle = call(self.contract, handlers, self.client, threads)
             letters_to = prefix + dead_letter_topic(self.service)
             replay = prefix + replay_topic(self.service)
-            needed = {prefix + topic.address for topic in self._contract.topics if topic.messages}
+            needed = {prefix + topic.address for topic in self.contract.topics if topic.messages}
             own = {letters_to, replay} if received else set()
             kept_s = await require_topics(
                 settings,
@@ -195,7 +182,7 @@ class Bus(Generic[ClientT, HandlersT]):
                     self.held,
                     replay,
                 )
-                self._consumer = consumer
+                self.consumer = consumer
                 stack.push_async_callback(consumer.stop)
                 await consumer.start(
                     pipeline(
@@ -231,7 +218,17 @@ class Bus(Generic[ClientT, HandlersT]):
                 settings.bootstrap_servers,
                 ", ".join(received) or "nothing",
             )
-            yield self
+            self.state = "running"
+            try:
+                yield self
+            finally:
+                self.state = "stopping"
+                logger.info("the bus of %s stops: it takes nothing new", self.service)
+
+    def _stopped(self) -> None:
+        if self.state == "stopping":
+            logger.info("the bus of %s has stopped", self.service)
+        self.state = "stopped"
 
 
 def _compare_retention(store: Store, kept_s: float | None) -> None:

@@ -1,6 +1,6 @@
 """Where it is kept which records are processed: in memory, in Redis, in a SQL database."""
 
-from .base import Begun, OutboxStore, Store
+from .base import Begun, OutboxStore, RelayNumbers, Store
 from .memory import MemoryStore
 
-__all__ = ["Begun", "MemoryStore", "OutboxStore", "Store"]
+__all__ = ["Begun", "MemoryStore", "OutboxStore", "RelayNumbers", "Store"]

@@ -69,9 +69,43 @@ Send = Callable[[str, bytes | None, bytes | None, RawHeaders], Awaitable[None]]
 """Sends a record: address of the channel, key, value, headers. Raises `EmitError`."""
 
 
+class RelayNumbers(Protocol):
+    """What the relay of an outbox says of itself."""
+
+    @property
+    def sent(self) -> int:
+        """How many rows were acknowledged here."""
+        ...
+
+    @property
+    def pending(self) -> int:
+        """How many rows are to be sent."""
+        ...
+
+    @property
+    def parked(self) -> int:
+        """How many rows cannot be sent: each waits for a person."""
+        ...
+
+    @property
+    def oldest_age_s(self) -> float:
+        """The age of the oldest row that is to be sent, in seconds; 0 if there is none."""
+        ...
+
+    @property
+    def leader(self) -> bool:
+        """Whether this instance is the one that sends."""
+        ...
+
+
 @runtime_checkable
 class OutboxStore(Protocol):
     """A store with an outbox: what is emitted in its transactions is sent once they commit."""
+
+    @property
+    def relay(self) -> RelayNumbers | None:
+        """The numbers of what sends the outbox; none before the bus runs."""
+        ...
 
     async def start_relay(self, service: str, send: Send) -> None:
         """Begin to send what the outbox of the service holds.
