@@ -319,7 +319,7 @@ async def write(servers: str, topic: str, value: bytes, headers: dict[str, str])
 
 def headers_of(record: Record) -> dict[str, str]:
     """A record's headers as text."""
-    return {name: value.decode() for name, value in record.headers}
+    return {name: (value or b"").decode() for name, value in record.headers}
 
 
 def table(headers: dict[str, str]) -> str:

@@ -35,7 +35,7 @@ class Idempotency:
             except Exception:  # the store's outage is nobody's dead letter
                 begun = await insist(
                     lambda: self._begin(delivery),
-                    "the store is away",
+                    "cannot be begun",
                     delivery,
                     self.pause,
                 )
