@@ -152,7 +152,7 @@ async def test_nothing_is_lost_or_dead_lettered_while_the_database_is_away(
             for number in range(20):
                 item = command(f"item {number}", number)
                 await bus.client.emit("item.commands", item, metadata=metadata())
-            await until(lambda: "the store is away" in caplog.text, "the outage is noticed")
+            await until(lambda: "cannot be begun" in caplog.text, "the outage is noticed")
         finally:
             postgresql.start()
         await read(broker.bootstrap_servers, "item.events", at_least=21)
