@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: test test-kafka bench check demo format clean
+.PHONY: test test-kafka test-slow bench check demo format clean
 .DEFAULT_GOAL := test
 
 .venv/installed: pyproject.toml
@@ -21,7 +21,10 @@ test: .venv/installed ## everything that needs neither Java nor Docker
 	$(BIN)/python -m pytest -m "not kafka and not slow" $(PYTEST_OPTIONS)
 
 test-kafka: .venv/installed ## what needs a real Apache Kafka: Java 17+ and Maven fetch and run it
-	$(BIN)/python -m pytest -m kafka $(PYTEST_OPTIONS)
+	$(BIN)/python -m pytest -m "kafka and not slow" $(PYTEST_OPTIONS)
+
+test-slow: .venv/installed ## what takes minutes each; most of it needs Kafka too
+	$(BIN)/python -m pytest -m slow $(PYTEST_OPTIONS)
 
 bench: .venv/installed-bench ## speed beside peers; BENCH="consume emit", BENCH_OPTIONS="--brokers embedded --rounds 3"
 	$(BIN)/python -m benchmarks $(BENCH) $(BENCH_OPTIONS)
