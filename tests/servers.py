@@ -183,7 +183,7 @@ def _running(new: Callable[[Path], ServerT]) -> Iterator[ServerT]:
             server.start()
             yield server
         finally:
-            server.stop()
+            server.kill()  # what it holds is deleted anyway, and a stop may wait half a minute
 
 
 @pytest.fixture(scope="session")
