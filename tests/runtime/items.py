@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from axion_gen import runtime
 from axion_gen.runtime import Contract, KafkaSettings, Message, Metadata, Topic, testing
+from axion_gen.runtime.tracing import Tracing
 
 
 class ItemCreate(BaseModel):
@@ -103,8 +104,9 @@ class Bus(runtime.Bus[Client, Handlers]):
         *,
         store: runtime.Store | None = None,
         outages: tuple[type[Exception], ...] = (),
+        tracing: Tracing | None = None,
     ) -> None:
-        super().__init__(service, CONTRACT, Client, settings, store, outages)
+        super().__init__(service, CONTRACT, Client, settings, store, outages, tracing)
 
 
 class MemoryBus(testing.MemoryBus[Client]):

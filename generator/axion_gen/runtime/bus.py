@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     )
 
     from .sql.outbox import Transaction
+    from .tracing import Tracing
 
 logger = logging.getLogger(__name__)
 
@@ -55,6 +56,7 @@ class Bus(Generic[ClientT, HandlersT]):
         settings: KafkaSettings | None = None,
         store: Store | None = None,
         outages: tuple[type[Exception], ...] = (),
+        tracing: "Tracing | None" = None,
     ) -> None:
         if not SERVICE_NAME.fullmatch(service):
             raise StartError(
@@ -77,9 +79,10 @@ class Bus(Generic[ClientT, HandlersT]):
         self._settings = settings
         self._store = store
         self._outages = outages
+        self._tracing = tracing
         self._new_client = client
         self._transport = _KafkaTransport(self.statistics)
-        self.client: ClientT = client(contract, self._transport)
+        self.client: ClientT = client(contract, self._traced(self._transport, "send"))
 
     @property
     def ready(self) -> bool:
@@ -125,7 +128,12 @@ class Bus(Generic[ClientT, HandlersT]):
         return self._store.relay if isinstance(self._store, OutboxStore) else None
 
     def _client_on(self, transport: Transport) -> ClientT:
-        return self._new_client(self.contract, transport)
+        return self._new_client(self.contract, self._traced(transport, "create"))
+
+    def _traced(self, transport: Transport, operation: str) -> Transport:
+        if self._tracing is None:
+            return transport
+        return self._tracing.emitting(transport, operation, self._transport.topic_name)
 
     @asynccontextmanager
     async def run(self, handlers: HandlersT | None = None) -> AsyncIterator[Self]:
@@ -210,6 +218,7 @@ class Bus(Generic[ClientT, HandlersT]):
                         Slots(Places(settings.max_concurrent_handlers), settings.handler_timeout_s),
                         store.transact,
                         handle,
+                        None if self._tracing is None else self._tracing.receiving(group),
                     )
                 )
             logger.info(
@@ -257,6 +266,9 @@ class _KafkaTransport:
 
     def close(self) -> None:
         self.producer = None
+
+    def topic_name(self, address: str) -> str:
+        return self._prefix + address
 
     async def send(self, outgoing: Outgoing) -> None:
         if self.producer is None:

@@ -39,7 +39,7 @@ class Delivery:
     marked: bool = False
     """Whether the handler's own transaction has marked it as processed."""
     error: Exception | None = None
-    """What it has failed with at its first attempt."""
+    """What it has failed with: at first, then what it is a dead letter for."""
     client: "Client | None" = None
     """Emits within the handler's transaction, with a store that has one."""
     session: Any = None

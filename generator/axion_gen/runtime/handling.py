@@ -30,6 +30,18 @@ class Interceptor(Protocol):
         ...
 
 
+class Watch(Protocol):
+    """Sees what becomes of messages: a trace."""
+
+    def message(self, following: Handle) -> Handle:
+        """Stand around all that happens to a message."""
+        ...
+
+    def attempt(self, following: Handle) -> Handle:
+        """Stand around each attempt to handle it."""
+        ...
+
+
 Method = Callable[[Any, Context[Any, Any]], Coroutine[Any, Any, None]]
 
 
@@ -41,6 +53,7 @@ def pipeline(
     slots: Slots,
     transact: Callable[[Handle], Handle],
     handler: Handle,
+    watch: Watch | None = None,
 ) -> Handle:
     """The way of a record, from the outside in.
 
@@ -57,6 +70,8 @@ def pipeline(
     last dead-lettered. A message that succeeds at once does not come by these.
     """
     attempt = slots.wrap(transact(handler))
+    if watch is not None:
+        attempt = watch.attempt(attempt)
     again = retry.wrap(_raise_or(attempt))
     if outage is not None:
         again = outage.wrap(again)
@@ -71,7 +86,8 @@ def pipeline(
             delivery.error = error
             await buried(delivery)
 
-    return idempotency.wrap(rescued)
+    whole = idempotency.wrap(rescued)
+    return whole if watch is None else watch.message(whole)
 
 
 def _raise_or(attempt: Handle) -> Handle:

@@ -12,9 +12,10 @@ from pydantic import BaseModel
 
 from ..dead_letters import PREFIX, without_reasons
 from ..delivery import Delivery, Handle, Pause
+from ..descriptions import describe, text_of
 from ..errors import RecordTooLargeError
 from ..headers import RawHeaders
-from .insistence import describe, insist, text_of
+from .insistence import insist
 
 logger = logging.getLogger(__name__)
 
@@ -81,6 +82,7 @@ class DeadLetter:
         return handle
 
     async def _bury(self, delivery: Delivery, error: Exception) -> None:
+        delivery.error = error
         logger.error(
             "%s: dead letter after %d attempts: %s",
             delivery.place,
@@ -124,7 +126,7 @@ class DeadLetter:
             "service": self.service,
             "error-type": type(error).__qualname__,
             "error-message": _at_most(text_of(error), MAX_MESSAGE_BYTES),
-            "stack-trace": _stack(error),
+            "stack-trace": stack_of(error),
             "attempts": str(delivery.attempts),
             "failed-at": str(time.time_ns() // 1_000_000),
             "replays": str(origin.replays if origin else 0),
@@ -167,7 +169,7 @@ def _encoded(reasons: dict[str, str]) -> list[tuple[str, bytes]]:
     return [(PREFIX + name, value.encode(errors="replace")) for name, value in reasons.items()]
 
 
-def _stack(error: Exception) -> str:
+def stack_of(error: BaseException) -> str:
     """Where it was raised, innermost last; lines of code only, no values of variables."""
     text = "".join(traceback.format_tb(error.__traceback__)).encode(errors="replace")
     return text[-MAX_STACK_BYTES:].decode(errors="ignore")
