@@ -123,7 +123,7 @@ async def test_it_can_await_and_what_it_emits_is_of_its_chain() -> None:
     assert {event.causation_id for event in bus.emitted} == {command.message_id}
     first, second, who, *again = seen
     assert first != second
-    assert who == (("ada", "looms"), command.message_id)
+    assert (who[0].user_id, who[0].project_id, who[1]) == ("ada", "looms", command.message_id)
     assert again == [first, second, who], "a retry repeats the ids"
 
 

@@ -19,8 +19,8 @@ from time import perf_counter as clock
 from .contract import Topic
 from .dead_letters import origin
 from .delivery import Delivery, Handle
+from .descriptions import describe
 from .headers import Record
-from .interceptors.insistence import describe
 from .interceptors.outage import Held
 from .kafka import (
     CommitError,

@@ -10,17 +10,20 @@ from typing import Any
 def resume(
     begun: Coroutine[Any, Any, None],
     awaited: Any,
-    watch: Callable[[float], None] | None = None,
+    run: Callable[..., Any],
+    watch: Callable[[float], None],
 ) -> Generator[Any, Any, None]:
     """Go on with a coroutine that was begun by `send(None)`, which gave `awaited`.
 
+        run = copy_context().run
         try:
-            awaited = begun.send(None)
+            awaited = run(begun.send, None)
         except StopIteration:
             return  # it is done, without a task, a timer or a future
-        await resume(begun, awaited)
+        await resume(begun, awaited, run, watch)
 
-    `watch` is told how long each step kept the event loop, in seconds.
+    `run` makes each step, in a context of its own; `watch` is told how long the step kept
+    the event loop, in seconds.
     """
     try:
         answer: Any = None
@@ -32,10 +35,9 @@ def resume(
                 error = raised
             before = perf_counter()
             try:
-                awaited = begun.send(answer) if error is None else begun.throw(error)
+                awaited = run(begun.send, answer) if error is None else run(begun.throw, error)
             finally:
-                if watch is not None:
-                    watch(perf_counter() - before)
+                watch(perf_counter() - before)
     except StopIteration:
         return
     finally:

@@ -6,12 +6,12 @@ from typing import Final, TypeVar
 
 from ..context import turn_to
 from ..delivery import Delivery, Pause
+from ..descriptions import describe
 
 logger = logging.getLogger(__name__)
 
 FIRST_PAUSE_S: Final = 1.0
 LONGEST_PAUSE_S: Final = 30.0
-MAX_ERROR_CHARACTERS: Final = 1024
 
 ResultT = TypeVar("ResultT")
 
@@ -37,18 +37,3 @@ async def insist(
         failures += 1
         await pause(seconds)
         seconds = min(2 * seconds, LONGEST_PAUSE_S)
-
-
-def describe(error: BaseException) -> str:
-    """An error in one line of bounded length."""
-    text = " ".join(text_of(error).split())
-    name = type(error).__qualname__
-    return f"{name}: {text}"[:MAX_ERROR_CHARACTERS] if text else name
-
-
-def text_of(error: BaseException) -> str:
-    """What an error says; nothing if it cannot even say that."""
-    try:
-        return str(error)
-    except Exception:  # somebody's own `__str__`: it must not stop what is being done about it
-        return ""

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from ..delivery import Delivery, Handle, Pause
+from ..descriptions import describe
 from ..errors import DependencyUnavailable
-from .insistence import FIRST_PAUSE_S, LONGEST_PAUSE_S, describe
+from .insistence import FIRST_PAUSE_S, LONGEST_PAUSE_S
 
 logger = logging.getLogger(__name__)
 

@@ -6,6 +6,7 @@ from pydantic import BaseModel, ValidationError
 
 from ..contract import Message
 from ..delivery import Delivery
+from ..descriptions import faults_of
 from ..errors import InvalidMessageError
 
 
@@ -48,10 +49,5 @@ def _validate(message: Message[Any], value: bytes) -> BaseModel:
         # What `model_validate_json` calls, without a stop on the way.
         payload: BaseModel = message.model.__pydantic_validator__.validate_json(value)
     except ValidationError as error:
-        # Without the input: what does not validate may be anything, a secret included.
-        faults = error.errors(include_input=False, include_url=False, include_context=False)
-        said = "; ".join(
-            f"{'.'.join(map(str, fault['loc'])) or 'payload'}: {fault['msg']}" for fault in faults
-        )
-        raise InvalidMessageError(f"no valid {message.name}: {said}") from None
+        raise InvalidMessageError(f"no valid {message.name}: {faults_of(error)}") from None
     return payload

@@ -4,8 +4,8 @@ import logging
 from dataclasses import dataclass
 
 from ..delivery import Delivery, Handle, Pause
+from ..descriptions import describe
 from ..errors import PermanentError
-from .insistence import describe
 
 logger = logging.getLogger(__name__)
 

@@ -4,17 +4,21 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable
+from contextvars import copy_context
 from dataclasses import dataclass
 from functools import partial
 from time import perf_counter as clock
 from typing import Final
 
 from ..delivery import Delivery, Handle
+from ..descriptions import describe
 from ..errors import BusError
 from ..stepping import resume
 
 logger = logging.getLogger(__name__)
 
+NOT_THE_HANDLERS: Final = (asyncio.CancelledError, KeyboardInterrupt, SystemExit, GeneratorExit)
+"""What ends a worker or the process, and is no failure of a message."""
 BLOCKING_S: Final = 1.0
 """A handler that lets nothing else run for so long is named in the log."""
 
@@ -25,6 +29,10 @@ class HandlerTimeoutError(BusError):
 
 class HandlerCancelledError(BusError):
     """A handler ended by a cancellation that was not meant for it: of a task it awaited."""
+
+
+class HandlerBrokenError(BusError):
+    """A handler raised what is no `Exception`: a library in Rust that panics, for one."""
 
 
 class Places:
@@ -49,20 +57,23 @@ class Places:
         try:
             await turn
         except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():
-                self.give(count)
-            else:
-                self.waiting.remove((count, turn))
-                self.give(0)
+            # It may have had its turn before the cancellation came through.
+            self.give(0 if turn.cancelled() else count)
             raise
 
     def give(self, count: int) -> None:
         """Give places back."""
         self.free += count
-        while self.waiting and self.waiting[0][0] <= self.free:
-            needed, turn = self.waiting.popleft()
+        while self.waiting:
+            needed, turn = self.waiting[0]
+            if turn.cancelled():
+                needed = 0  # whoever waited has gone
+            elif needed > self.free:
+                return
+            else:
+                turn.set_result(None)
+            self.waiting.popleft()
             self.free -= needed
-            turn.set_result(None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,21 +98,25 @@ class Slots:
             begun = clock()
             try:
                 attempt = following(delivery)
+                # What it sets of context variables is gone with it.
+                run = copy_context().run
                 # A handler that waits for nothing needs no clock: it cannot be interrupted.
                 try:
-                    awaited = attempt.send(None)
+                    awaited = run(attempt.send, None)
                 except StopIteration:
                     if clock() - begun > BLOCKING_S:
                         _complain_of_blocking(delivery, clock() - begun)
                     return
+                except asyncio.CancelledError as error:
+                    raise _cancelled() from error
                 watch = partial(_complain_of_blocking, delivery)
                 watch(clock() - begun)
-                await self._in_time(resume(attempt, awaited, watch))
-            except asyncio.CancelledError as error:
-                task = asyncio.current_task()
-                if task is None or task.cancelling():
-                    raise
-                raise HandlerCancelledError("the handler let a cancellation out") from error
+                await self._uncancelled(resume(attempt, awaited, run, watch))
+            except (Exception, *NOT_THE_HANDLERS):
+                raise
+            except BaseException as error:
+                broken = HandlerBrokenError(describe(error))
+                raise broken.with_traceback(error.__traceback__) from error
             finally:
                 seconds = clock() - begun
                 delivery.statistics.durations.add(seconds)
@@ -110,6 +125,25 @@ class Slots:
                     places.give(0)
 
         return handle
+
+    async def _uncancelled(self, attempt: Awaitable[None]) -> None:
+        """Tell the end of this worker from cancellations that the handler has caused."""
+        task = asyncio.current_task()
+        if task is None:
+            raise AssertionError("an attempt is awaited in a task")
+        before = task.cancelling()
+        ending = False
+        try:
+            await self._in_time(attempt)
+        except asyncio.CancelledError as error:
+            ending = task.cancelling() > before
+            if ending:
+                raise
+            raise _cancelled() from error
+        finally:
+            # A library that wakes up its task in this way may leave its request behind.
+            while not ending and task.cancelling() > before:
+                task.uncancel()
 
     async def _in_time(self, attempt: Awaitable[None]) -> None:
         timeout = asyncio.timeout(self.timeout_s or None)
@@ -120,6 +154,10 @@ class Slots:
             if not timeout.expired():  # the handler's own
                 raise
             raise HandlerTimeoutError(f"the handler ran longer than {self.timeout_s:g} s") from None
+
+
+def _cancelled() -> HandlerCancelledError:
+    return HandlerCancelledError("the handler let a cancellation out")
 
 
 def _complain_of_blocking(delivery: Delivery, seconds: float) -> None:
