@@ -37,7 +37,7 @@ from .virtual import VirtualLoop
 TOPIC = READINGS.address
 PARTITIONS = tuple(Partition(TOPIC, number) for number in range(3))
 HANDLERS = 3
-IN_FLIGHT = 10
+IN_FLIGHT = 7
 IN_FLIGHT_PER_PARTITION = 5
 
 Place = tuple[Partition, int]
@@ -147,6 +147,8 @@ class FakeKafka:
         self, eligible: Iterable[Partition], at_most: int
     ) -> Mapping[Partition, list[MemoryRecord]]:
         wanted = list(eligible)
+        free = len(self.process.running) < HANDLERS
+        self.log.must(free or not wanted, "more is taken while no handler is free")
         for step in range(2):  # a fetch waits for records, for so long
             await self.joined.wait()
             if self.broken:

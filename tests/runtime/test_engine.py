@@ -172,6 +172,18 @@ class Engine(RuleBasedStateMachine):
             process.kill()
 
 
+def test_what_comes_is_taken_while_a_handler_waits() -> None:
+    """At once, and not with the next sign of life."""
+    log = Log()
+    process = Process(log, "key", chunk=1)
+    for key, partition in zip((b"a", b"b"), PARTITIONS, strict=False):
+        log.write(partition, key, 0)
+        process.pass_time(0.5)
+    assert [run.key for run in process.running] == [b"a", b"b"]
+    process.check()
+    process.kill()
+
+
 async def _end_of(task: "asyncio.Task[None]") -> None:
     await task
 
