@@ -35,6 +35,21 @@ def test_everything_wrong_is_said_at_once_without_the_values(
     assert "\n" not in text
 
 
+def test_what_does_not_fit_together_is_said_beside_what_is_wrong_by_itself(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("KAFKA_ORDERING", "none")
+    monkeypatch.setenv("KAFKA_REQUEST_TIMEOUT_S", "long")
+    monkeypatch.setenv("KAFKA_REBALANCE_TIMEOUT_S", "60")
+    monkeypatch.setenv("KAFKA_DRAIN_TIMEOUT_S", "70")
+    with pytest.raises(StartError) as raised:
+        KafkaSettings.load()
+    text = str(raised.value)
+    assert text.count("KAFKA_ORDERING") == 1
+    assert "KAFKA_DRAIN_TIMEOUT_S must be shorter than KAFKA_REBALANCE_TIMEOUT_S" in text
+    assert "shorter than KAFKA_REQUEST_TIMEOUT_S" not in text
+
+
 def test_time_limits_must_fit_together(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KAFKA_DRAIN_TIMEOUT_S", "60")
     with pytest.raises(StartError, match="KAFKA_DRAIN_TIMEOUT_S must be shorter than"):

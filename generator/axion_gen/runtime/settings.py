@@ -170,13 +170,30 @@ class KafkaSettings(BaseSettings):
         try:
             return cls()
         except ValidationError as error:
-            wrong = "; ".join(
-                # The value stays out of the text: a setting may be a secret.
-                f"{'.'.join(f'KAFKA_{part}'.upper() for part in fault['loc'])}"
-                f"{': ' if fault['loc'] else ''}{fault['msg'].removeprefix('Value error, ')}"
-                for fault in error.errors(include_input=False, include_url=False)
-            )
-            raise StartError(f"the settings are wrong: {wrong}") from None
+            wrong = list(_faults(error))
+        if names := [name for name, _ in wrong if name]:
+            # What does not fit together is seen only where each value is one by itself.
+            try:
+                cls(**{name: cls.model_fields[name].default for name in names})
+            except ValidationError as error:
+                for _, text in _faults(error):
+                    wrong += [
+                        ("", part)
+                        for part in text.split("; ")
+                        # Of those whose value is wrong only the default was looked at.
+                        if not any(f"KAFKA_{name.upper()}" in part for name in names)
+                    ]
+        texts = (f"KAFKA_{name.upper()}: {text}" if name else text for name, text in wrong)
+        raise StartError(f"the settings are wrong: {'; '.join(texts)}")
+
+
+def _faults(error: ValidationError) -> Iterator[tuple[str, str]]:
+    """The settings that are wrong, and why; without a name what does not fit together.
+
+    The values stay out of the text: a setting may be a secret.
+    """
+    for fault in error.errors(include_input=False, include_url=False):
+        yield ".".join(map(str, fault["loc"])), fault["msg"].removeprefix("Value error, ")
 
 
 def _is_safe(url: str) -> bool:
