@@ -282,3 +282,8 @@ async def test_with_a_sql_store_only_what_is_committed_is_emitted(tmp_path: Path
     assert [emitted.message_type for emitted in bus.emitted] == ["item.created"]
     assert bus.dead == []
     await engine.dispose()
+
+
+async def test_the_log_says_where_a_handler_failed(caplog: pytest.LogCaptureFixture) -> None:
+    await MemoryBus(Creates(failures=3, error=KeyError("colour"))).deliver(CUP)
+    assert "raise self.error" in caplog.text

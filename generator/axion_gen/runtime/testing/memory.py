@@ -5,6 +5,7 @@ retries, dead letters, idempotency. Only the transport and the pauses are left o
 """
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -18,16 +19,18 @@ from ..context import Metadata
 from ..contract import Contract, dead_letter_topic, replay_topic
 from ..dead_letters import Letter, origin, read, replayed
 from ..delivery import Delivery, Handle
-from ..errors import DependencyUnavailable
+from ..errors import DependencyUnavailable, InvalidMessageError
 from ..handlers import Handlers
 from ..handling import call, pipeline
 from ..headers import RawHeaders, message_id_of
-from ..interceptors.dead_letter import DeadLetter
+from ..interceptors.dead_letter import DeadLetter, DeadLettered
 from ..interceptors.idempotency import Idempotency
 from ..interceptors.retry import Retry
 from ..interceptors.slots import Places, Slots
 from ..statistics import TopicStatistics
 from ..stores import MemoryStore, Store
+
+logger = logging.getLogger(__name__)
 
 ClientT = TypeVar("ClientT", bound=Client)
 
@@ -127,13 +130,14 @@ class MemoryBus(Generic[ClientT]):
         """Emits into `emitted`; what the service's own topics receive is not delivered."""
         self._contract = contract
         self._new_client = client
+        self._handlers = handlers
         self._store = store or MemoryStore()
         self._started = False
         self._refusals: deque[Exception] = deque()
         self._uncommitted: list[Emitted] = []
         self._handle = pipeline(
             Idempotency(self._store, _no_pause),
-            DeadLetter(self, SERVICE, GROUP, _no_pause, handlers.dead_lettered),
+            DeadLetter(self, SERVICE, GROUP, _no_pause, self._dead_lettered),
             _Hold((DependencyUnavailable, *self._store.outages, *outages)),
             Retry(attempts=3, backoff_s=0, pause=_no_pause),
             Slots(Places(1), timeout_s=0),
@@ -170,6 +174,12 @@ class MemoryBus(Generic[ClientT]):
     async def write(self, key: bytes | None, value: bytes | None, headers: RawHeaders) -> None:
         """Record a dead letter: this bus is its own dead letter topic."""
         self.dead.append(Dead(key, value, tuple(headers)))
+
+    async def _dead_lettered(self, letter: DeadLettered) -> None:
+        if not isinstance(letter.error, InvalidMessageError):
+            # Shown with the test that fails, it says where the handler did.
+            logger.error("why it is a dead letter", exc_info=letter.error)
+        await self._handlers.dead_lettered(letter)
 
     async def deliver(
         self,
