@@ -21,6 +21,7 @@ from .errors import (
 from .handlers import Handlers
 from .health import Health
 from .interceptors.dead_letter import DeadLettered
+from .logs import ContextFilter, add_context
 from .settings import KafkaSettings
 from .stores import MemoryStore, Store
 
@@ -29,6 +30,7 @@ __all__ = [
     "BusError",
     "Client",
     "Context",
+    "ContextFilter",
     "Contract",
     "DeadLettered",
     "DependencyUnavailable",
@@ -50,6 +52,7 @@ __all__ = [
     "Store",
     "Topic",
     "Transport",
+    "add_context",
     "identity",
     "log_context",
 ]

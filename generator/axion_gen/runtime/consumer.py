@@ -16,6 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from time import perf_counter as clock
 
+from .context import turn_to
 from .contract import Topic
 from .dead_letters import origin
 from .delivery import Delivery, Handle
@@ -313,6 +314,7 @@ class Consumer:
             try:
                 await handle(delivery)
             except Exception:  # not the handler's: ours. The offset stays where it is.
+                turn_to(delivery)
                 logger.exception("%s: cannot be brought to an end", delivery.place)
             else:
                 assignment.tracker.finish(record.offset)
@@ -449,4 +451,6 @@ def _names(partitions: Iterable[Partition]) -> str:
 
 
 def _read_again(count: int) -> str:
+    if not count:
+        return "all that was taken is finished"
     return f"{count} records that were taken and not finished are read again by the next owner"

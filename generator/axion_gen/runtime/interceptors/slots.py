@@ -10,6 +10,7 @@ from functools import partial
 from time import perf_counter as clock
 from typing import Final
 
+from ..context import turn_to
 from ..delivery import Delivery, Handle
 from ..descriptions import describe
 from ..errors import BusError
@@ -163,6 +164,7 @@ def _cancelled() -> HandlerCancelledError:
 def _complain_of_blocking(delivery: Delivery, seconds: float) -> None:
     """Say which handler kept the event loop, and with it the heartbeats, from going on."""
     if seconds > BLOCKING_S:
+        turn_to(delivery)
         logger.warning(
             "%s: `%s` blocked the event loop for %.1f s, heartbeats included:"
             " make it a plain `def`, which runs in a thread, or await what it waits for",

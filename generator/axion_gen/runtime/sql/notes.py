@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import (  # type: ignore[import-not-found,unused-ign
     AsyncEngine,
 )
 
+from ..context import turn_to
 from ..delivery import Delivery
 from ..stores.base import Begun
 from ..stores.marks import warn_of_topic_made_again
@@ -95,6 +96,7 @@ class Notes:
         for delivery in deliveries:
             outcome = added.get(delivery.key)
             if outcome is not None:
+                turn_to(delivery)
                 message_id = rows[delivery.key]["message_id"]
                 logger.info("%s: message %s was handled before", delivery.place, message_id)
             begun.setdefault(delivery.key, NEW if outcome is None else PROCESSED)

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import (  # type: ignore[import-not-found,unused-ign
 )
 
 from ..client import Client, Transport
+from ..context import turn_to
 from ..delivery import Delivery, Handle
 from ..errors import BusError, DependencyUnavailable, PermanentError, StartError
 from ..stores.base import Begun, Send
@@ -139,6 +140,7 @@ class SqlStore:
             finally:
                 delivery.session = delivery.client = None
             if not claimed:
+                turn_to(delivery)
                 logger.info("%s: it, or its message id, was handled meanwhile", delivery.place)
                 delivery.outcome = "duplicate"
                 await self.end(delivery)
@@ -215,6 +217,7 @@ class SqlStore:
             async with asyncio.timeout(PATIENCE_S):
                 await self._notes.take_back((delivery,))
         except (SQLAlchemyError, OSError) as error:
+            turn_to(delivery)
             logger.warning("%s: still counts as begun: %s", delivery.place, reason(error))
 
     async def _purge_regularly(self) -> None:

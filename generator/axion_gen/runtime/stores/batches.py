@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from contextvars import Context
 from typing import Final, Generic, TypeVar
 
 logger = logging.getLogger(__name__)
@@ -40,7 +41,11 @@ class Batches(Generic[ItemT, ResultT]):
         future: asyncio.Future[ResultT] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, future))
         if self._running is None:
-            self._running = asyncio.create_task(self._work(), name="store batch")
+            self._running = asyncio.create_task(
+                self._work(),
+                name="store batch",
+                context=Context(),  # it is nobody's in particular
+            )
         return await future
 
     async def settle(self) -> None:

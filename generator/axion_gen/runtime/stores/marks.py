@@ -4,6 +4,7 @@ import hashlib
 import logging
 from typing import Final
 
+from ..context import turn_to
 from ..delivery import Delivery
 from ..headers import MESSAGE_ID, Record, fault_of, raw_message_id
 
@@ -29,6 +30,7 @@ def message_id_of(record: Record) -> str | None:
 
 def warn_of_topic_made_again(delivery: Delivery) -> None:
     """Say that the mark at hand is another record's."""
+    turn_to(delivery)
     logger.warning(
         "%s: another record was processed at this offset: the topic was made again",
         delivery.place,

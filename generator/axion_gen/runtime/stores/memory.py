@@ -1,6 +1,5 @@
 """Marks in memory: for development and tests."""
 
-import logging
 from collections.abc import Callable
 from typing import Final
 
@@ -8,8 +7,7 @@ from ..client import Client, Transport
 from ..delivery import Delivery, Handle
 from ..headers import ID_INDEX, raw_message_id
 from .base import Begun
-
-logger = logging.getLogger(__name__)
+from .marks import warn_of_topic_made_again
 
 NEW: Final = Begun()
 PROCESSED: Final = Begun(processed=True)
@@ -50,10 +48,7 @@ class MemoryStore:
             return NEW
         if known == (raw_message_id(record), record.timestamp):
             return PROCESSED
-        logger.warning(
-            "%s: another record was processed at this offset: the topic was made again",
-            delivery.place,
-        )
+        warn_of_topic_made_again(delivery)
         return NEW
 
     def transact(self, following: Handle) -> Handle:
