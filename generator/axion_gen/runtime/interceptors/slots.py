@@ -15,6 +15,7 @@ from ..delivery import Delivery, Handle
 from ..descriptions import describe
 from ..errors import BusError
 from ..stepping import resume
+from .time_limit import TimeLimit
 
 logger = logging.getLogger(__name__)
 
@@ -22,10 +23,6 @@ NOT_THE_HANDLERS: Final = (asyncio.CancelledError, KeyboardInterrupt, SystemExit
 """What ends a worker or the process, and is no failure of a message."""
 BLOCKING_S: Final = 1.0
 """A handler that lets nothing else run for so long is named in the log."""
-
-
-class HandlerTimeoutError(BusError):
-    """A handler ran longer than `KAFKA_HANDLER_TIMEOUT_S`."""
 
 
 class HandlerCancelledError(BusError):
@@ -87,7 +84,7 @@ class Slots:
 
     def wrap(self, following: Handle) -> Handle:
         """Run one attempt in a slot, or in all of them what never ended before."""
-        places = self.places
+        places, limit = self.places, TimeLimit(self.timeout_s)
 
         async def handle(delivery: Delivery) -> None:
             count = 1 if delivery.deliveries == 1 else places.limit
@@ -112,7 +109,7 @@ class Slots:
                     raise _cancelled() from error
                 watch = partial(_complain_of_blocking, delivery)
                 watch(clock() - begun)
-                await self._uncancelled(resume(attempt, awaited, run, watch))
+                await _uncancelled(limit.keep(resume(attempt, awaited, run, watch)))
             except (Exception, *NOT_THE_HANDLERS):
                 raise
             except BaseException as error:
@@ -127,34 +124,25 @@ class Slots:
 
         return handle
 
-    async def _uncancelled(self, attempt: Awaitable[None]) -> None:
-        """Tell the end of this worker from cancellations that the handler has caused."""
-        task = asyncio.current_task()
-        if task is None:
-            raise AssertionError("an attempt is awaited in a task")
-        before = task.cancelling()
-        ending = False
-        try:
-            await self._in_time(attempt)
-        except asyncio.CancelledError as error:
-            ending = task.cancelling() > before
-            if ending:
-                raise
-            raise _cancelled() from error
-        finally:
-            # A library that wakes up its task in this way may leave its request behind.
-            while not ending and task.cancelling() > before:
-                task.uncancel()
 
-    async def _in_time(self, attempt: Awaitable[None]) -> None:
-        timeout = asyncio.timeout(self.timeout_s or None)
-        try:
-            async with timeout:
-                await attempt
-        except TimeoutError:
-            if not timeout.expired():  # the handler's own
-                raise
-            raise HandlerTimeoutError(f"the handler ran longer than {self.timeout_s:g} s") from None
+async def _uncancelled(attempt: Awaitable[None]) -> None:
+    """Tell the end of this worker from cancellations that the handler has caused."""
+    task = asyncio.current_task()
+    if task is None:
+        raise AssertionError("an attempt is awaited in a task")
+    before = task.cancelling()
+    ending = False
+    try:
+        await attempt
+    except asyncio.CancelledError as error:
+        ending = task.cancelling() > before
+        if ending:
+            raise
+        raise _cancelled() from error
+    finally:
+        # A library that wakes up its task in this way may leave its request behind.
+        while not ending and task.cancelling() > before:
+            task.uncancel()
 
 
 def _cancelled() -> HandlerCancelledError:
