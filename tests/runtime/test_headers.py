@@ -1,5 +1,7 @@
 """The headers on the wire: what is written can be read, what is wrong is named."""
 
+import re
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -7,7 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from axion_gen.runtime import InvalidMessageError
-from axion_gen.runtime.headers import MANDATORY, MAX_VALUE_BYTES, Headers, decode
+from axion_gen.runtime.headers import (
+    IN_ORDER,
+    MANDATORY,
+    MAX_VALUE_BYTES,
+    Headers,
+    _decode_any,
+    decode,
+    lines_in_order,
+    of_lines,
+)
 from axion_gen.runtime.testing.memory import MemoryRecord
 
 GOOD = {
@@ -19,7 +30,7 @@ GOOD = {
 }
 
 
-def record(*headers: tuple[str, bytes]) -> MemoryRecord:
+def record(*headers: tuple[str, bytes | None]) -> MemoryRecord:
     return MemoryRecord("readings", 2, 7, 1795539803000, b"key", b"{}", headers)
 
 
@@ -56,6 +67,76 @@ def test_any_headers_are_read_or_refused(headers: list[tuple[str, bytes]]) -> No
         decode(record(*headers))
     except InvalidMessageError as error:
         assert str(error).startswith("header x-")  # noqa: PT017 - either end is right
+
+
+UUIDS = st.uuids().map(lambda value: str(value).encode())
+VALUES = st.one_of(
+    st.sampled_from([b"ada", b"1795539803196", b"", b"0", b"a\nb", b"\n", b"\x7f"]),
+    st.sampled_from([b"a" * size for size in (700, 1023, 1024, 1025)]),
+    st.sampled_from(["\u0085", "n\u00e9", "\u0663", "\u2028", "x" * 1023 + "\u00e9"]).map(
+        str.encode
+    ),
+    st.sampled_from([b"\xff", b"\xed\xa0\x80", b"{0}", b" "]),
+    UUIDS,
+    UUIDS.map(bytes.upper),
+    st.none(),
+    st.binary(max_size=20),
+)
+ASCII = st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1, max_size=200)
+WRITTEN = st.builds(
+    Headers,
+    correlation_id=st.uuids().map(str),
+    causation_id=ASCII,
+    user_id=ASCII,
+    project_id=ASCII,
+    timestamp=st.integers(0, 10**14),
+    message_id=st.uuids().map(str),
+    message_type=ASCII,
+).map(Headers.encode)
+"""As our own client writes them."""
+CHANGED = st.tuples(
+    WRITTEN,
+    st.lists(st.tuples(st.integers(0, 6), VALUES), max_size=2),
+    st.lists(st.tuples(st.sampled_from([*IN_ORDER, "other"]), VALUES), max_size=2),
+    st.sampled_from(["as they are", "more", "less", "mixed"]),
+    st.randoms(use_true_random=False),
+)
+
+
+def change(changed: Any) -> list[tuple[str, bytes | None]]:
+    headers: list[tuple[str, bytes | None]]
+    headers, others, more, how, random = changed
+    for index, value in others:
+        headers[index] = (headers[index][0], value)
+    if how == "more":
+        return [*headers, *more]
+    if how != "as they are":
+        random.shuffle(headers)
+    return headers[: random.randint(0, len(headers))] if how == "less" else headers
+
+
+@given(st.one_of(WRITTEN, CHANGED.map(change)), st.booleans())
+def test_the_quick_way_and_the_slow_way_agree(
+    headers: list[tuple[str, bytes | None]], foreign: bool
+) -> None:
+    written = record(*headers)
+    lines = lines_in_order(written.headers)
+    quick = None if lines is None else of_lines(lines)
+    try:
+        slow = _decode_any(written, foreign, None)
+    except InvalidMessageError as error:
+        assert quick is None, error  # noqa: PT017 - either end is right
+        with pytest.raises(InvalidMessageError, match=re.escape(str(error))):
+            decode(written, foreign_producers=foreign)
+    else:
+        assert quick in (None, slow)
+        assert decode(written, foreign_producers=foreign) == slow
+
+
+def test_what_our_client_writes_goes_the_quick_way() -> None:
+    headers = [*GOOD.items(), ("x-message-id", str(uuid4()).encode()), ("x-message-type", b"cup")]
+    assert lines_in_order(headers) is not None
+    assert lines_in_order([*headers, ("traceparent", None)]) is not None
 
 
 @pytest.mark.parametrize("name", MANDATORY)
