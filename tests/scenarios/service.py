@@ -5,7 +5,7 @@ test's choice; its name says what it is.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -99,14 +99,14 @@ class Recorder(Quiet):
 
 
 class Forgetful:
-    """A store that knows nothing: whatever is delivered is handled."""
+    """A store that knows of no record that it is processed: whatever is delivered is handled."""
 
     retention_s: float | None = None
     outages: tuple[type[Exception], ...] = ()
 
-    def __init__(self, deliveries: int = 1) -> None:
-        self.deliveries = deliveries
-        """How often it says that a record was begun, this time included."""
+    def __init__(self, deliveries: Mapping[bytes | None, int] | None = None) -> None:
+        self.deliveries = deliveries or {}
+        """By key, how often it says that a record was begun, this time included; else once."""
         self.ends: list[tuple[int, str]] = []
         """The offsets that were brought to their ends, and how."""
 
@@ -117,7 +117,7 @@ class Forgetful:
     async def stop(self) -> None: ...
 
     async def begin(self, delivery: Delivery) -> Begun:
-        return Begun(deliveries=self.deliveries)
+        return Begun(deliveries=self.deliveries.get(delivery.record.key, 1))
 
     def transact(self, following: Handle) -> Handle:
         return following
