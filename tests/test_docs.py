@@ -5,6 +5,9 @@ from pathlib import Path
 
 from axion_gen.asyncapi.rules import RULES
 from axion_gen.runtime import KafkaSettings
+from axion_gen.runtime.metrics import BusCollector
+
+from .runtime.items import Bus
 
 ROOT = Path(__file__).parent.parent
 
@@ -19,6 +22,31 @@ def test_every_setting_is_documented_with_its_default_and_meaning() -> None:
         (f"KAFKA_{name.upper()}", str(field.default or ""), field.description)
         for name, field in KafkaSettings.model_fields.items()
     ]
+
+
+def test_every_metric_is_documented_with_its_labels_and_meaning() -> None:
+    documented = re.findall(
+        r"^\| `(axion_\w+)` \| (\w+) \| (.*?) ?\| (.*) \|$",
+        (ROOT / "docs" / "runtime.md").read_text(),
+        re.MULTILINE,
+    )
+    assert documented == [
+        (
+            family.name + ("_total" if family.type == "counter" else ""),
+            family.type,
+            ", ".join(family._labelnames),  # type: ignore[attr-defined]  # of every family
+            family.documentation,
+        )
+        for family in BusCollector(Bus("items")).describe()
+    ]
+
+
+def test_alerts_are_about_metrics_that_there_are() -> None:
+    text = (ROOT / "docs" / "runtime.md").read_text()
+    alerts = re.findall(r"^        expr: (.*)$", text, re.MULTILINE)
+    asked = {name for alert in alerts for name in re.findall(r"axion_\w+", alert)}
+    assert asked
+    assert asked <= set(re.findall(r"^\| `(axion_\w+)` \|", text, re.MULTILINE))
 
 
 def test_links_lead_somewhere() -> None:
