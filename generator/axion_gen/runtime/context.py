@@ -238,36 +238,37 @@ def complete(metadata: Metadata | None, message_type: str) -> Headers:
     Raises:
         MetadataError: user or project are not known, or a value is none for its header.
     """
-    given = metadata or _NOTHING
     here = current.get()
-    caused_by = user_id = project_id = chain = None
-    if isinstance(here, Context):
-        caused_by = here.message_id
-    elif here is not None:
-        caused_by = here.causation_id
+    chain = caused_by = user_id = project_id = message_id = None
     if here is not None:
+        # What the context says was checked when it came in.
         chain, user_id, project_id = here.correlation_id, here.user_id, here.project_id
-    if given.message_id is not None:
-        message_id = checked(MESSAGE_ID, str(given.message_id))
-    elif isinstance(here, Context):
-        message_id = derived_message_id(here.message_id, here.ordinal)
-        here.ordinal += 1
-    else:
-        message_id = new_message_id()
+        caused_by = here.message_id if isinstance(here, Context) else here.causation_id
+    if metadata is not None:
+        chain = _given(CORRELATION_ID, metadata.trace_id, chain)
+        caused_by = _given(CAUSATION_ID, metadata.causation_id, caused_by)
+        user_id = _given(USER_ID, metadata.user_id, user_id)
+        project_id = _given(PROJECT_ID, metadata.project_id, project_id)
+        message_id = _given(MESSAGE_ID, metadata.message_id, None)
+    if message_id is None:
+        if isinstance(here, Context):
+            message_id = derived_message_id(here.message_id, here.ordinal)
+            here.ordinal += 1
+        else:
+            message_id = new_message_id()
     return Headers(
-        _given(CORRELATION_ID, given.trace_id) or chain or new_correlation_id(),
-        _given(CAUSATION_ID, given.causation_id) or caused_by or message_id,
-        _given(USER_ID, given.user_id) or user_id or _unknown(USER_ID),
-        _given(PROJECT_ID, given.project_id) or project_id or _unknown(PROJECT_ID),
+        chain or new_correlation_id(),
+        caused_by or message_id,
+        user_id or _unknown(USER_ID),
+        project_id or _unknown(PROJECT_ID),
         time.time_ns() // 1_000_000,
         message_id,
         message_type,
     )
 
 
-def _given(header: str, value: str | UUID | None) -> str | None:
-    """What metadata says, checked; what the context says was checked when it came in."""
-    return checked(header, str(value)) if value is not None and value != "" else None
+def _given(header: str, value: str | UUID | None, otherwise: str | None) -> str | None:
+    return checked(header, str(value)) if value else otherwise
 
 
 def _unknown(header: str) -> NoReturn:
@@ -276,5 +277,3 @@ def _unknown(header: str) -> NoReturn:
         f" or pass metadata=Metadata({header[2:].replace('-', '_')}=...)"
     )
 
-
-_NOTHING = Metadata()
