@@ -256,18 +256,19 @@ class _Records(PartitionRecords):  # type: ignore[misc]  # untyped base
             fetched._isolation_level,
         )
 
-    def __iter__(self) -> Iterator[KafkaRecord]:
-        # The generator itself: one call less for each record.
-        records: Iterator[KafkaRecord] = self._records_iterator
-        return records
+    # What they return is aiokafka's declaration to a checker that reads it, so no type says more.
 
-    def _unpack_records(self) -> Iterator[KafkaRecord]:
+    def __iter__(self) -> Any:
+        # The generator itself: one call less for each record.
+        return self._records_iterator
+
+    def _unpack_records(self) -> Any:
         try:
             yield from super()._unpack_records()
         except Exception:  # whatever it is, here it begins, and what came before is good
             self._found[self._tp] = self.next_fetch_offset
 
-    def _consumer_record(self, tp: TopicPartition, record: Any) -> KafkaRecord:
+    def _consumer_record(self, tp: TopicPartition, record: Any) -> Any:
         return KafkaRecord(
             tp.topic,
             tp.partition,
