@@ -3,74 +3,37 @@
     poll task --> queues by key --> workers --> the pipeline --> offset tracker --> committer
 
 There is one poll task, which never waits for a handler: a slow handler costs the instance
-neither heartbeats nor partitions. Workers are tasks that take the next ready key and see
-one record of it to its end. Each assignment of a partition has a state of its own, so what
-ends after the partition was revoked changes nothing that is committed.
+neither heartbeats nor partitions. `workers.py` has the queues and what works on them,
+`assignments.py` what is known of each partition, `committing.py` the commits.
 """
 
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
-from time import perf_counter as clock
+from typing import Final
 
-from .context import turn_to
+from .assignments import Assignment, Lane
+from .committing import Committer
 from .contract import Topic
-from .dead_letters import origin
-from .delivery import Delivery, Handle
+from .delivery import Handle
 from .descriptions import describe
 from .headers import Record
 from .interceptors.outage import Held
-from .kafka import (
-    CommitError,
-    ConsumerBrokenError,
-    KafkaConsumer,
-    Moved,
-    Partition,
-)
-from .offsets import OffsetTracker
-from .queues import KeyQueues
+from .kafka import ConsumerBrokenError, KafkaConsumer, Moved, Partition
 from .settings import KafkaSettings
-from .statistics import Statistics, TopicStatistics
+from .statistics import Statistics
+from .workers import Workers
 
 logger = logging.getLogger(__name__)
 
-BREATH_S = 0.01
-"""After so long without a wait a worker lets the event loop turn: heartbeats must go out."""
-SIGN_OF_LIFE_S = 5.0
+SIGN_OF_LIFE_S: Final = 5.0
 """The group is told at least so often that this member is alive, however busy it is."""
-FIRST_PAUSE_S = 1.0
-LONGEST_PAUSE_S = 30.0
-
-
-@dataclass(eq=False, slots=True)
-class Assignment:
-    """A partition for as long as this instance has it."""
-
-    partition: Partition
-    topic: Topic
-    statistics: TopicStatistics
-    tracker: OffsetTracker = field(default_factory=OffsetTracker)
-    replayed: bool = False
-    """Whether its records come over the replay topic."""
-    running: int = 0
-    """How many of its records are with a worker."""
-    committed: int | None = None
-
-
-@dataclass(eq=False, slots=True)
-class Lane:
-    """What the queues of a partition have in common, over all its assignments.
-
-    So a handler that outlives its assignment still holds its key if the partition comes back.
-    """
-
-    assignment: Assignment
-
-
-Queue = tuple[Lane, Hashable]
+FIRST_PAUSE_S: Final = 1.0
+LONGEST_PAUSE_S: Final = 30.0
+GREED: Final = 4
+"""A partition that has so many times as much in flight as is free takes no more."""
 
 
 class Consumer:
@@ -87,7 +50,6 @@ class Consumer:
     ) -> None:
         self._connect = connect
         self._kafka = connect(self._moved)
-        self._topics = topics
         # What comes over the replay topic finds its own topic, or is no message of this one.
         self._all = {**topics, replay: Topic(replay, messages=(), unknown="dead-letter")}
         self._replay = replay
@@ -96,18 +58,11 @@ class Consumer:
         self.held = held
         self.assignments: dict[Partition, Assignment] = {}
         self._lanes: dict[Partition, Lane] = {}
-        self._queues: KeyQueues[Queue, Record] = KeyQueues()
-        self._workers: set[asyncio.Task[None]] = set()
-        self._pausing = 0
-        self._employing = False
-        """Whether `_employ` is about to be called, as soon as the event loop comes to it."""
-        self._crowded = False
-        """Whether there may be more workers at work than handlers allowed."""
         self._changed = asyncio.Event()
         """Something was taken up or ended: there may be room, or a drain may be over."""
+        self._workers = Workers(settings.max_concurrent_handlers, topics, held, self._changed)
+        self._committer = Committer(lambda: self._kafka, statistics)
         self._stopping = False
-        self._refusal = ""
-        """Why the last commit was refused, so that it is logged once."""
         self._broken = False
         """Whether the consumer must be replaced, for it will not recover."""
         self._tasks: list[asyncio.Task[None]] = []
@@ -120,7 +75,7 @@ class Consumer:
 
     async def start(self, handle: Handle) -> None:
         """Join the group and begin to handle."""
-        self._handle = handle
+        self._workers.start(handle)
         await self._kafka.start(self._all, self._revoked, self._assigned)
         self._tasks = [
             asyncio.create_task(self._poll(), name="kafka poll"),
@@ -131,42 +86,34 @@ class Consumer:
         """Take nothing new, finish what runs, commit, leave the group. Bounded in time."""
         self._stopping = True
         self._changed.set()
-        if self._tasks:
-            poll, commits = self._tasks
+        if not self._tasks:  # the start has failed
+            await self._kafka.stop()
+            return
+        poll, commits = self._tasks
+        try:
             # A fetch is never cancelled; a rebalance under way may hold it for a while.
             await asyncio.gather(
-                self._drain(set(self.assignments.values())),
+                self._drain(self.assignments.values()),
                 asyncio.wait((poll,), timeout=self._settings.drain_timeout_s),
             )
+        finally:  # who cannot wait for the handlers leaves the group all the same
             commits.cancel()
             await asyncio.wait((commits,))
-        for worker in self._workers:
-            worker.cancel()
-        if self._workers:  # a thread cannot be cancelled, and nobody waits for it for ever
-            await asyncio.wait(self._workers, timeout=FIRST_PAUSE_S)
-        await self._commit(self.assignments.values())
-        left = self.in_flight
-        await self._kafka.stop()
-        if self._tasks:
+            await self._workers.stop(FIRST_PAUSE_S)
+            await self._committer.commit(self.assignments.values())
+            left = self.in_flight
+            await self._kafka.stop()
             logger.info("left the group: %s", _read_again(left))
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+            poll.cancel()
+            await asyncio.wait((poll,), timeout=FIRST_PAUSE_S)
 
     async def pause(self, seconds: float) -> None:
-        """Wait, and let another worker have this one's place meanwhile."""
-        self._pausing += 1
-        self.changed()
-        try:
-            await asyncio.sleep(seconds)
-        finally:
-            self._pausing -= 1
-            self._crowded = self._places() < 0
+        """Wait, as a message that is to be tried again; see `Workers.pause`."""
+        await self._workers.pause(seconds)
 
     def changed(self) -> None:
         """Look again at what may be taken."""
-        self._employ()
-        self._changed.set()
+        self._workers.changed()
 
     @property
     def in_flight(self) -> int:
@@ -202,14 +149,16 @@ class Consumer:
 
     async def _poll(self) -> None:
         pause = FIRST_PAUSE_S
-        half = (self._settings.max_in_flight_per_partition + 1) // 2
+        half = _half(self._settings.max_in_flight_per_partition)
         while not self._stopping:
             self.moved_at = time.monotonic()
             try:
                 if self._broken:
                     await self._replace()
                 await self._room()
-                batch = await self._kafka.take(self._eligible(), min(half, max(1, self._free())))
+                # Half of what is free at most: some is left for the other partitions.
+                at_most = max(1, min(half, _half(self._free())))
+                batch = await self._kafka.take(self._eligible(), at_most)
                 self._take_up(batch)
             except Exception as error:  # nothing may end the poll task
                 self._broken = self._broken or isinstance(error, ConsumerBrokenError)
@@ -241,12 +190,11 @@ class Consumer:
             lane = self._lanes[partition]
             if by_key:
                 # No key, no order: a queue of its own for each such record.
-                self._queues.add(
+                self._workers.add(
                     [((lane, r.offset if r.key is None else r.key), r) for r in records]
                 )
             else:
-                self._queues.add([((lane, None), record) for record in records])
-        self._employ()
+                self._workers.add([((lane, None), record) for record in records])
 
     async def _room(self) -> None:
         """Wait for room; but not so long that the group takes this member for dead."""
@@ -258,113 +206,27 @@ class Consumer:
 
     def _eligible(self) -> list[Partition]:
         """From which partitions to take: none unless a handler is free for what comes."""
-        if self._queues.ready or self.held or self._places() <= 0 or self._free() <= 0:
+        if self.held or not self._workers.free:
+            return []
+        free = self._free()
+        if free <= 0:
             return []
         # Half of a partition's limit is taken at once, while the other half is free.
-        half = self._settings.max_in_flight_per_partition // 2
+        most = min(self._settings.max_in_flight_per_partition // 2, GREED * free)
         return [
             partition
             for partition, assignment in self.assignments.items()
-            if assignment.tracker.in_flight <= half
+            if assignment.tracker.in_flight <= most
         ]
 
     def _free(self) -> int:
         """How many records may be taken over all partitions."""
         return self._settings.max_in_flight - self.in_flight
 
-    # Handling
-
-    def _places(self) -> int:
-        """How many more workers may be at work. What is held counts: an outage spreads no wider."""
-        busy = len(self._workers) - self._pausing + self.held.count
-        return self._settings.max_concurrent_handlers - busy
-
-    def _employ(self) -> None:
-        """Have one more worker, if there is something to do and a handler may run.
-
-        It has the next one employed as soon as it waits for something: where handlers wait
-        for nothing, one worker does all.
-        """
-        self._employing = False
-        if not self._queues.ready:
-            self._changed.set()  # all that was taken is at work
-        elif self._places() > 0:
-            worker = asyncio.create_task(self._work(), name="kafka worker")
-            self._workers.add(worker)
-            worker.add_done_callback(self._left)
-
-    def _left(self, worker: asyncio.Task[None]) -> None:
-        self._workers.discard(worker)
-        self._crowded = self._places() < 0
-        self.changed()  # several may have left as surplus at once
-
-    async def _work(self) -> None:
-        queues, handle, loop = self._queues, self._handle, asyncio.get_running_loop()
-        breath = clock() + BREATH_S
-        while queues.ready and not (self._crowded and self._places() < 0):
-            if not self._employing:
-                self._employing = True
-                loop.call_soon(self._employ)  # it comes to that when this one waits
-            queue, record = queues.ready.popleft()
-            assignment = queue[0].assignment
-            assignment.running += 1
-            delivery = Delivery(record, assignment.topic, assignment.statistics)
-            if assignment.replayed:
-                self._find_topic(delivery)
-            try:
-                await handle(delivery)
-            except Exception:  # not the handler's: ours. The offset stays where it is.
-                turn_to(delivery)
-                logger.exception("%s: cannot be brought to an end", delivery.place)
-            else:
-                assignment.tracker.finish(record.offset)
-            finally:
-                assignment.running -= 1
-                queues.release(queue)
-                if not queues.ready or not assignment.running:
-                    self._changed.set()
-            if clock() > breath:
-                await asyncio.sleep(0)
-                breath = clock() + BREATH_S
-
-    def _find_topic(self, delivery: Delivery) -> None:
-        """A replayed record goes to the handlers of the topic it was first read from."""
-        delivery.origin = came_from = origin(delivery.record)
-        if came_from is not None:
-            delivery.topic = self._topics.get(came_from.topic, delivery.topic)
-
-    # Committing
-
     async def _commit_regularly(self) -> None:
         while True:
             await asyncio.sleep(self._settings.commit_interval_ms / 1000)
-            try:
-                await self._commit(self.assignments.values())
-            except Exception:  # nothing may end the commit task
-                logger.exception("offsets not committed, tried again later")
-
-    async def _commit(self, assignments: Iterable[Assignment]) -> None:
-        due = [
-            (assignment, position)
-            for assignment in assignments
-            if (position := assignment.tracker.position) not in (None, assignment.committed)
-        ]
-        if not due:
-            return
-        try:
-            await self._kafka.commit({assignment.partition: at for assignment, at in due})
-        except CommitError as error:
-            self.statistics.failed_commits += 1
-            if str(error) != self._refusal:
-                logger.warning("offsets not committed, tried again later: %s", error)
-            self._refusal = str(error)
-            return
-        self.statistics.commits += 1
-        if self._refusal:
-            logger.warning("offsets are committed again")
-            self._refusal = ""
-        for assignment, position in due:
-            assignment.committed = position
+            await self._committer.commit(self.assignments.values())
 
     # Rebalancing
 
@@ -387,39 +249,43 @@ class Consumer:
 
     async def _revoked(self, partitions: set[Partition]) -> None:
         """Finish what runs of these partitions, commit, let go. Awaited by the group."""
-        gone = {
+        gone = [
             self.assignments.pop(partition)
             for partition in partitions
             if partition in self.assignments
-        }
+        ]
         await self._drain(gone)
-        await self._commit(gone)
+        await self._committer.commit(gone)
         if gone:
             left = sum(assignment.tracker.in_flight for assignment in gone)
             names = _names(sorted(assignment.partition for assignment in gone))
             logger.info("revoked: %s; %s", names, _read_again(left))
 
-    async def _drain(self, assignments: set[Assignment]) -> None:
+    async def _drain(self, assignments: Collection[Assignment]) -> None:
+        """Finish what runs of some partitions, and begin nothing; bounded in time."""
+        assignments = set(assignments)
+        self._workers.drop(assignments)
         for assignment in assignments:
-            assignment.statistics.dropped += self._queues.drop(
-                lambda queue, gone=assignment: queue[0].assignment is gone  # type: ignore[misc]
-            )
-        try:
+            assignment.end()
+        with suppress(TimeoutError):
             async with asyncio.timeout(self._settings.drain_timeout_s):
                 while any(assignment.running for assignment in assignments):
                     self._changed.clear()
                     await self._changed.wait()
-        except TimeoutError:
+        for assignment in assignments:
+            assignment.ended = True
+        running = sum(assignment.running for assignment in assignments)
+        if running:
             logger.warning(
-                "%d handlers outlived the drain: their records are handled again elsewhere",
-                sum(assignment.running for assignment in assignments),
+                "%d handlers outlived the drain: their records are handled again elsewhere", running
             )
 
     def _moved(self, partition: Partition, before: int | None, to: int) -> None:
         """Kafka no longer had, or never had, the position to read from."""
         assignment = self.assignments.get(partition)
-        if assignment is not None and assignment.tracker.position is None:
-            assignment.tracker.position = to  # so that it is known even if nothing comes
+        # What is in flight will say itself how far it got; else nothing would say it.
+        if assignment is not None and not assignment.tracker.in_flight:
+            assignment.tracker.position = to
         if before is None:
             logger.info("%s[%d]: nothing was committed yet, starting at offset %d", *partition, to)
         else:
@@ -454,3 +320,7 @@ def _read_again(count: int) -> str:
     if not count:
         return "all that was taken is finished"
     return f"{count} records that were taken and not finished are read again by the next owner"
+
+
+def _half(count: int) -> int:
+    return (count + 1) // 2

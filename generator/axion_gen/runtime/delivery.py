@@ -86,4 +86,14 @@ Handle = Callable[[Delivery], Coroutine[Any, Any, None]]
 """Handles a delivery to its end, or raises what went wrong."""
 
 Pause = Callable[[float], Awaitable[None]]
-"""Waits for so many seconds, while others may use the handler's place."""
+"""Waits for so many seconds, while others may use the handler's place.
+
+Raises `LetGoError` where nothing more is to be done about the message.
+"""
+
+
+class LetGoError(BaseException):
+    """Ends what is done about a message, for its partition is given back.
+
+    Its next owner begins with it anew. No `Exception`, for it is no failure.
+    """

@@ -5,10 +5,11 @@ not validate, and the parameters of SQL statements, are not repeated: they may b
 secret included.
 """
 
-from collections.abc import Iterator
 from typing import Any, Final
 
 from pydantic import ValidationError
+
+from .errors import leaves
 
 MAX_CHARACTERS: Final = 1024
 MOST_FAULTS: Final = 1000
@@ -46,15 +47,6 @@ def faults_of(error: ValidationError) -> str:
     return "; ".join(
         f"{'.'.join(map(str, fault['loc'])) or 'payload'}: {_said(fault)}" for fault in faults
     )
-
-
-def leaves(error: BaseException) -> Iterator[BaseException]:
-    """The errors in a group, in groups of groups too; of another error, itself."""
-    if isinstance(error, BaseExceptionGroup):
-        for part in error.exceptions:
-            yield from leaves(part)
-    else:
-        yield error
 
 
 def _said(fault: Any) -> str:

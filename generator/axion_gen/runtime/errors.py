@@ -1,5 +1,7 @@
 """What can go wrong on the bus, told apart by what helps."""
 
+from collections.abc import Iterator
+
 
 class BusError(Exception):
     """The base of every error that the runtime raises."""
@@ -65,3 +67,17 @@ class PermanentError(BusError):
 
 class InvalidMessageError(PermanentError):
     """A received record breaks the contract: its headers, its type or its payload."""
+
+
+def leaves(error: BaseException) -> Iterator[BaseException]:
+    """The errors in a group, in groups of groups too; of another error, itself."""
+    if isinstance(error, BaseExceptionGroup):
+        for part in error.exceptions:
+            yield from leaves(part)
+    else:
+        yield error
+
+
+def is_any(error: BaseException, types: tuple[type[Exception], ...]) -> bool:
+    """Whether an error is one of those, or a group in which one is: a `TaskGroup` raises groups."""
+    return any(isinstance(leaf, types) for leaf in leaves(error))

@@ -6,8 +6,9 @@ from typing import Any, Final, NamedTuple
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
+from .assignments import Assignment
 from .bus import Bus
-from .consumer import Assignment, Consumer
+from .consumer import Consumer
 from .open_letters import OpenLetters
 from .statistics import Statistics, TopicStatistics
 from .stores import RelayNumbers

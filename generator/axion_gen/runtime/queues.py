@@ -45,8 +45,8 @@ class KeyQueues(Generic[KeyT, ItemT]):
             self.ready.append((key, items.popleft()))
             self._behind[key] = items
 
-    def drop(self, which: Callable[[KeyT], bool]) -> int:
-        """Forget the waiting items of some keys; what is out stays out. How many went."""
+    def drop(self, which: Callable[[KeyT], bool]) -> list[KeyT]:
+        """Forget the waiting items of some keys, what is out stays out. A key for each item."""
         kept: deque[tuple[KeyT, ItemT]] = deque()
         gone: list[KeyT] = []
         for key, item in self.ready:
@@ -55,10 +55,10 @@ class KeyQueues(Generic[KeyT, ItemT]):
             else:
                 kept.append((key, item))
         self.ready = kept
-        dropped = len(gone)
+        dropped = gone.copy()
         for key, items in self._behind.items():
             if items and which(key):
-                dropped += len(items)
+                dropped += [key] * len(items)
                 items.clear()
         for key in gone:
             del self._behind[key]

@@ -82,6 +82,7 @@ class DeadLetter:
         return handle
 
     async def _bury(self, delivery: Delivery, error: Exception) -> None:
+        await self.pause(0)  # of what another member handles by now there is no letter
         delivery.error = error
         logger.error(
             "%s: dead letter after %d attempts: %s",

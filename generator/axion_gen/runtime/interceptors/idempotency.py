@@ -5,7 +5,7 @@ import logging
 from dataclasses import dataclass
 
 from ..context import turn_to
-from ..delivery import Delivery, Handle, Pause
+from ..delivery import Delivery, Handle, LetGoError, Pause
 from ..stores import Begun, Store
 from .insistence import insist
 
@@ -48,23 +48,23 @@ class Idempotency:
             delivery.deliveries = begun.deliveries
             try:
                 await following(delivery)
-            except asyncio.CancelledError:
+                if delivery.outcome == "handled":
+                    delivery.statistics.handled += 1
+                if not delivery.marked:
+                    try:
+                        marking = store.end(delivery)
+                        if marking is not None:
+                            await marking
+                    except Exception:  # repeated until it holds, as above
+                        await insist(
+                            lambda: self._end(delivery),
+                            "cannot be marked",
+                            delivery,
+                            self.pause,
+                        )
+            except (asyncio.CancelledError, LetGoError):
                 await store.abandon(delivery)
                 raise
-            if delivery.outcome == "handled":
-                delivery.statistics.handled += 1
-            if not delivery.marked:
-                try:
-                    marking = store.end(delivery)
-                    if marking is not None:
-                        await marking
-                except Exception:  # repeated until it holds, as above
-                    await insist(
-                        lambda: self._end(delivery),
-                        "cannot be marked",
-                        delivery,
-                        self.pause,
-                    )
 
         return handle
 

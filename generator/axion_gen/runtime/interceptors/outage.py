@@ -9,7 +9,7 @@ from typing import Final
 
 from ..delivery import Delivery, Handle, Pause
 from ..descriptions import describe
-from ..errors import DependencyUnavailable
+from ..errors import DependencyUnavailable, is_any
 from .insistence import FIRST_PAUSE_S, LONGEST_PAUSE_S
 
 logger = logging.getLogger(__name__)
@@ -24,34 +24,55 @@ class Held:
         self.count = 0
         self.since: float | None = None
         """When the first of them was held, in Unix seconds; none while there are none."""
+        self.entries = 0
+        """How often a message was held so far."""
         self.recoveries = 0
         """How often a held message has succeeded."""
-        self._recovered = asyncio.Event()
+        self._recovery: asyncio.Future[None] | None = None
+        self._successes: dict[str | None, int] = {}
+        """By handler, how many entries there had been when its last success was begun."""
 
     def __bool__(self) -> bool:
         return self.count > 0
 
-    def enter(self) -> None:
-        """Hold one more."""
+    def enter(self) -> int:
+        """Hold one more; returns its number."""
         self.count += 1
+        self.entries += 1
         if self.since is None:
             self.since = time.time()
+        return self.entries
 
     def leave(self) -> None:
         """Hold one less."""
         self.count -= 1
         if not self.count:
             self.since = None
+            self._successes.clear()
+
+    @property
+    def recovery(self) -> "asyncio.Future[None]":
+        """Done as soon as one of them succeeds."""
+        if self._recovery is None or self._recovery.done():
+            self._recovery = asyncio.get_running_loop().create_future()
+        return self._recovery
 
     def recovered(self) -> None:
         """One has succeeded: the others need not wait any longer."""
         self.recoveries += 1
-        self._recovered.set()
-        self._recovered = asyncio.Event()
+        if self._recovery is not None and not self._recovery.done():
+            self._recovery.set_result(None)
 
-    async def recovery(self) -> None:
-        """Wait until one succeeds."""
-        await self._recovered.wait()
+    def ended(self, delivery: Delivery, entries: int) -> None:
+        """A message has ended that was begun when there had been so many entries."""
+        if delivery.outcome == "handled" and delivery.message is not None:
+            handler = delivery.message.handler
+            self._successes[handler] = max(entries, self._successes.get(handler, 0))
+
+    def is_refuted(self, delivery: Delivery, number: int) -> bool:
+        """Whether the same handler has succeeded with what was begun after this entry."""
+        message = delivery.message
+        return message is not None and self._successes.get(message.handler, 0) >= number
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +80,8 @@ class Outage:
     """Tries again and again what fails because something else is away.
 
     After 1 s, then twice as long each time, to 30 s; at once when another held message has
-    succeeded. What fails again after that is not held up by an outage: dead letter.
+    succeeded. What fails again after that, or after its handler has succeeded with another
+    message, is not held up by an outage: dead letter.
     """
 
     held: Held
@@ -67,7 +89,7 @@ class Outage:
     """What counts as an outage, beside `DependencyUnavailable`."""
     pause: Pause
     changed: Callable[[], None]
-    """Told when the last held message is let go."""
+    """Told when a held message is let go."""
 
     def wrap(self, following: Handle) -> Handle:
         """Hold what fails for an outage once its attempts are used up."""
@@ -76,7 +98,9 @@ class Outage:
         async def handle(delivery: Delivery) -> None:
             try:
                 await following(delivery)
-            except outages as error:
+            except Exception as error:  # told apart below
+                if not is_any(error, outages):
+                    raise
                 await self._hold(following, delivery, outages, error)
 
         return handle
@@ -89,7 +113,7 @@ class Outage:
         error: Exception,
     ) -> None:
         held = self.held
-        held.enter()
+        number = held.enter()
         begun = time.monotonic()
         seconds = FIRST_PAUSE_S
         seen = held.recoveries
@@ -105,15 +129,15 @@ class Outage:
                     describe(error),
                 )
                 if held.recoveries == seen:
-                    await self._wait(seconds)
+                    await self.pause(seconds)
                     seconds = min(2 * seconds, LONGEST_PAUSE_S)
                 # What succeeds while this attempt is under way says nothing about it.
-                recovered, seen = held.recoveries > seen, held.recoveries
-                delivery.statistics.retried += 1
+                refuted = held.recoveries > seen or held.is_refuted(delivery, number)
+                seen = held.recoveries
                 try:
                     await following(delivery)
-                except outages as again:
-                    if recovered:
+                except Exception as again:  # told apart below
+                    if refuted or not is_any(again, outages):
                         raise  # others succeed: this message itself is what fails
                     error = again
                 else:
@@ -128,13 +152,3 @@ class Outage:
         finally:
             held.leave()
             self.changed()
-
-    async def _wait(self, seconds: float) -> None:
-        """Pause, but not beyond the end of the outage."""
-        recovery = asyncio.ensure_future(self.held.recovery())
-        pause = asyncio.ensure_future(self.pause(seconds))
-        try:
-            await asyncio.wait((recovery, pause), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            recovery.cancel()
-            pause.cancel()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from ..delivery import Delivery, Handle, Pause
 from ..descriptions import describe
-from ..errors import PermanentError
+from ..errors import PermanentError, is_any
 
 logger = logging.getLogger(__name__)
 
@@ -29,12 +29,9 @@ class Retry:
             while True:
                 try:
                     return await following(delivery)
-                except PermanentError:
+                except Exception as error:  # any but a `PermanentError` may heal
                     delivery.statistics.failed += 1
-                    raise
-                except Exception as error:  # any other error may heal
-                    delivery.statistics.failed += 1
-                    if delivery.attempts >= self.attempts:
+                    if delivery.attempts >= self.attempts or is_any(error, (PermanentError,)):
                         raise
                     pause = self.backoff_s * 2 ** (delivery.attempts - 1)
                     logger.warning(

@@ -37,6 +37,8 @@ def says_away(error: Any) -> bool:
     The classes do not tell: a lost connection is an InterfaceError, or with asyncpg just a
     DBAPIError, and SQLite's OperationalError may be a misspelled column.
     """
+    if isinstance(error, BaseExceptionGroup):
+        return any(says_away(part) for part in error.exceptions)
     if isinstance(error, PoolTimeout):
         return True
     if not isinstance(error, DBAPIError):

@@ -19,7 +19,7 @@ from ..context import Metadata
 from ..contract import Contract, dead_letter_topic, replay_topic
 from ..dead_letters import Letter, origin, read, replayed
 from ..delivery import Delivery, Handle
-from ..errors import DependencyUnavailable, InvalidMessageError
+from ..errors import DependencyUnavailable, InvalidMessageError, is_any
 from ..handlers import Handlers
 from ..handling import call, pipeline
 from ..headers import RawHeaders, message_id_of
@@ -300,7 +300,9 @@ class _Hold:
         async def handle(delivery: Delivery) -> None:
             try:
                 await following(delivery)
-            except self.errors as error:
+            except Exception as error:  # told apart here
+                if not is_any(error, self.errors):
+                    raise
                 raise _HeldError(error) from error
 
         return handle
