@@ -52,6 +52,13 @@ async def test_a_request_starts_the_chain_of_what_it_emits(
     assert command.causation_id == command.message_id
 
 
+async def test_what_caused_the_request_caused_what_it_emits(
+    http: httpx.AsyncClient, bus: MemoryBus
+) -> None:
+    await http.post("/items", headers={**WHO, "x-causation-id": "the button"})
+    assert bus.emitted[0].causation_id == "the button"
+
+
 async def test_a_correlation_id_is_made_and_returned(
     http: httpx.AsyncClient, bus: MemoryBus
 ) -> None:

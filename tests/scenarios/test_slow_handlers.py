@@ -1,10 +1,12 @@
 """Handlers that take their time: membership, drains, and keys with too much to do."""
 
 import asyncio
+import time
 
 import pytest
 
 from axion_gen.runtime import consumer
+from axion_gen.runtime.interceptors import slots
 from axion_gen.runtime.kafka import consumer as kafka_consumer
 from axion_gen.runtime.testing import EmbeddedBroker
 from axion_gen.runtime.testing.broker import ApiKey
@@ -43,6 +45,27 @@ async def test_a_slow_handler_costs_neither_the_membership_nor_a_second_run(
             assert bus.statistics.rebalances == 1
     assert names == ["slow", "ended", "next"]
     assert await committed(broker.bootstrap_servers, GROUP, COMMANDS, 0) == 2
+
+
+async def test_a_handler_that_blocks_the_event_loop_is_named(
+    broker: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(slots, "BLOCKING_S", 0.05)
+
+    class Blocks(Recorder):
+        async def on_item_create(self, message: ItemCreate, context: Context) -> None:
+            if message.name == "late":
+                await asyncio.sleep(0)
+            time.sleep(0.1)  # noqa: ASYNC251 - that is what it is about
+            self.ended.append(message.name)
+
+    handlers = Blocks()
+    await command(broker, "early", "late")
+    async with bus_on(broker).run(handlers):
+        await until(lambda: len(handlers.ended) == 2, "both are handled")
+    for offset in (0, 1):
+        said = f"item.commands[0]@{offset}: `on_item_create` blocked the event loop for 0.1 s"
+        assert said in caplog.text
 
 
 async def test_what_outlives_the_drain_of_a_rebalance_is_not_committed_by_its_late_end(
