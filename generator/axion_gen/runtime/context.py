@@ -10,7 +10,7 @@ from collections.abc import Coroutine
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, NoReturn, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, NoReturn, TypeVar, cast
 from uuid import UUID
 
 from .delivery import Delivery
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import (  # type: ignore[import-not-found,unused-ignore]
         AsyncSession,
     )
+
+LETTER_ORDINAL: Final = 1 << 32
+"""The number of the first message that a dead letter's hook emits: no handler emits so many."""
 
 ClientT = TypeVar("ClientT")
 IdentityT = TypeVar("IdentityT", bound=str | None)
@@ -192,6 +195,19 @@ def turn_to(delivery: Delivery) -> None:
         if delivery.headers is None:  # not looked at yet, or wrong
             delivery.lines = lines_in_order(delivery.record.headers)
         current.set(None if delivery.headers is None else Context(delivery, None))
+
+
+def turn_to_letter(delivery: Delivery) -> None:
+    """Make a dead letter the message at hand, for its hook.
+
+    What that emits has ids of its own, the same ones each time it is called, whatever the
+    handler has emitted before it failed.
+    """
+    current.set(None)
+    turn_to(delivery)
+    here = current.get()
+    if isinstance(here, Context):
+        here.ordinal = LETTER_ORDINAL
 
 
 class Identity(NamedTuple):

@@ -1,6 +1,11 @@
 """What can go wrong on the bus, told apart by what helps."""
 
+import asyncio
 from collections.abc import Iterator
+from typing import Final
+
+ENDS: Final = (asyncio.CancelledError, KeyboardInterrupt, SystemExit, GeneratorExit)
+"""What ends a task or the process. Whatever else is raised about a message is its failure."""
 
 
 class BusError(Exception):

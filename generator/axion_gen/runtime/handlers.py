@@ -17,8 +17,9 @@ class Handlers(ABC):  # noqa: B024 - the generated class has the abstract method
     async def dead_lettered(self, letter: DeadLettered) -> None:  # noqa: B027 - may be left out
         """Called once a message has become a dead letter: nobody waits for it in vain.
 
-        The letter is safe by then. What is raised here is tried again twice, then logged.
-        It may be called twice for one message if the process dies meanwhile.
+        The letter is safe by then. What is raised here, or takes more than a minute, is tried
+        again twice, then logged. It may be called twice for one message if the process dies
+        meanwhile; what it emits has the same ids then.
         """
 
     def __init_subclass__(cls) -> None:

@@ -3,7 +3,7 @@
 from typing import Final
 
 from ..delivery import Delivery
-from ..errors import PermanentError
+from ..errors import ENDS, InvalidMessageError, PermanentError
 from .envelope import open_envelope
 from .payload import read_payload
 
@@ -30,8 +30,15 @@ def accept(delivery: Delivery) -> bool:
             f"its handling was begun {delivery.deliveries - 1} times and never ended:"
             " it may be what the process died of"
         )
-    if open_envelope(delivery) and read_payload(delivery):
-        return True
+    try:
+        if open_envelope(delivery) and read_payload(delivery):
+            return True
+    except (PermanentError, *ENDS):
+        raise
+    except BaseException as error:  # a fault of a validator, a panic of a library in Rust
+        # Without its text, which may quote what is invalid.
+        broken = InvalidMessageError(f"it cannot be read: {type(error).__qualname__}")
+        raise broken.with_traceback(error.__traceback__) from error
     delivery.outcome = "skipped"
     delivery.statistics.skipped += 1
     return False

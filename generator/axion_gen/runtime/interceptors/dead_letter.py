@@ -10,10 +10,11 @@ from typing import Final, Protocol
 
 from pydantic import BaseModel
 
+from ..context import turn_to_letter
 from ..dead_letters import PREFIX, without_reasons
 from ..delivery import Delivery, Handle, Pause
 from ..descriptions import describe, text_of
-from ..errors import RecordTooLargeError
+from ..errors import ENDS, RecordTooLargeError
 from ..headers import RawHeaders
 from .insistence import insist
 
@@ -24,6 +25,8 @@ MAX_STACK_BYTES: Final = 8192
 ADDED_BYTES: Final = 64 * 1024
 """By so much a dead letter may be larger than the record it is made of."""
 HOOK_ATTEMPTS: Final = 3
+HOOK_TIMEOUT_S: Final = 60.0
+"""A hook that takes longer has failed: its message keeps its key and its partition from ending."""
 
 
 class DeadLetters(Protocol):
@@ -148,7 +151,7 @@ class DeadLetter:
         )
         for attempt in range(HOOK_ATTEMPTS):
             try:
-                await self.hook(letter)
+                await self._call(letter, delivery)
             # The letter is safe, and a broken hook must not stop all.
             except (Exception, asyncio.CancelledError) as failure:
                 task = asyncio.current_task()
@@ -164,6 +167,27 @@ class DeadLetter:
             else:
                 return
             await self.pause(2**attempt / 10)
+
+    async def _call(self, letter: DeadLettered, delivery: Delivery) -> None:
+        """Call the hook, in a task of its own: what it sets of context variables goes with it."""
+
+        async def tell() -> None:
+            turn_to_letter(delivery)
+            try:
+                await self.hook(letter)
+            except (Exception, *ENDS):
+                raise
+            except BaseException as error:  # as of a handler
+                raise RuntimeError(describe(error)) from error
+
+        telling = asyncio.create_task(tell(), name="dead letter hook")
+        try:
+            async with asyncio.timeout(HOOK_TIMEOUT_S):
+                await telling
+        except TimeoutError:
+            if telling.done() and not telling.cancelled():
+                raise  # the hook's own
+            raise TimeoutError(f"it did not return within {HOOK_TIMEOUT_S:g} s") from None
 
 
 def _encoded(reasons: dict[str, str]) -> list[tuple[str, bytes]]:

@@ -13,14 +13,12 @@ from typing import Final
 from ..context import turn_to
 from ..delivery import Delivery, Handle
 from ..descriptions import describe
-from ..errors import BusError
+from ..errors import ENDS, BusError
 from ..stepping import resume
 from .time_limit import TimeLimit
 
 logger = logging.getLogger(__name__)
 
-NOT_THE_HANDLERS: Final = (asyncio.CancelledError, KeyboardInterrupt, SystemExit, GeneratorExit)
-"""What ends a worker or the process, and is no failure of a message."""
 BLOCKING_S: Final = 1.0
 """A handler that lets nothing else run for so long is named in the log."""
 
@@ -110,7 +108,7 @@ class Slots:
                 watch = partial(_complain_of_blocking, delivery)
                 watch(clock() - begun)
                 await _uncancelled(limit.keep(resume(attempt, awaited, run, watch)))
-            except (Exception, *NOT_THE_HANDLERS):
+            except (Exception, *ENDS):
                 raise
             except BaseException as error:
                 broken = HandlerBrokenError(describe(error))
