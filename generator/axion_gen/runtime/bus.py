@@ -3,7 +3,6 @@
 import logging
 import math
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Generic, Literal, Self, TypeVar
 
@@ -25,6 +24,7 @@ from .open_letters import OpenLetters
 from .settings import KafkaSettings
 from .statistics import Statistics
 from .stores import MemoryStore, OutboxStore, RelayNumbers, Store
+from .threads import Threads
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import (  # type: ignore[import-not-found,unused-ignore]
@@ -147,8 +147,8 @@ class Bus(Generic[ClientT, HandlersT]):
         client_id = settings.client_id or self.service
         received = {prefix + topic.address: topic for topic in self.contract.received}
         async with AsyncExitStack() as stack:
-            threads = ThreadPoolExecutor(settings.max_concurrent_handlers, "kafka handler")
-            stack.callback(threads.shutdown, wait=False)
+            threads = Threads(settings.max_concurrent_handlers, "kafka handler")
+            stack.callback(threads.shutdown)
             stack.callback(self._stopped)
             handle = call(self.contract, handlers, self.client, threads)
             letters_to = prefix + dead_letter_topic(self.service)
