@@ -134,6 +134,7 @@ class Outage:
                 # What succeeds while this attempt is under way says nothing about it.
                 refuted = held.recoveries > seen or held.is_refuted(delivery, number)
                 seen = held.recoveries
+                delivery.statistics.retried += 1
                 try:
                     await following(delivery)
                 except Exception as again:  # told apart below
