@@ -226,7 +226,21 @@ class Consumer:
     async def _commit_regularly(self) -> None:
         while True:
             await asyncio.sleep(self._settings.commit_interval_ms / 1000)
+            self._pass_gaps()
             await self._committer.commit(self.assignments.values())
+
+    def _pass_gaps(self) -> None:
+        """See where all that was taken is finished how far there is nothing more to take.
+
+        The markers of transactions have offsets too: without that the last one would for ever
+        look like a record that waits to be handled.
+        """
+        if self._stopping:
+            return  # what is read from now on is not taken
+        for partition, assignment in self.assignments.items():
+            tracker = assignment.tracker
+            if not tracker.in_flight and (position := self._kafka.position(partition)) is not None:
+                tracker.position = position
 
     # Rebalancing
 
