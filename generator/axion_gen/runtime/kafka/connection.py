@@ -37,6 +37,9 @@ CONNECT_TIMEOUT_S = 5.0
 ANSWER_TIMEOUT_S = 5.0
 """So long one broker may take to answer what others wait for."""
 
+METADATA_AGE_S = 30.0
+"""So long after it was made, a topic that was missing, or a new partition, is found at last."""
+
 FAULTS = (OSError, KafkaError, ValueError, LookupError)
 """With these a connection fails; the last two are what an authenticator makes of an answer."""
 
@@ -57,6 +60,7 @@ def connection(settings: KafkaSettings, client_id: str) -> dict[str, Any]:
     return {
         "bootstrap_servers": settings.bootstrap_servers,
         "client_id": client_id,
+        "metadata_max_age_ms": round(1000 * METADATA_AGE_S),
         "request_timeout_ms": round(1000 * settings.request_timeout_s),
         **security(settings),
     }
