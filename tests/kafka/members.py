@@ -72,6 +72,10 @@ class Service:
     async def lag(self) -> int:
         return await asyncio.to_thread(self.kafka.lag, self.group, self.commands)
 
+    async def is_committed(self) -> bool:
+        """Whether nothing is behind what the group has committed."""
+        return await self.lag() == 0
+
 
 class Place(NamedTuple):
     """Where a record is in the topic of commands."""
@@ -147,9 +151,12 @@ class Member:
         name: str,
         journal: Journal,
         work: Work = a_moment,
+        *,
+        store: Store | None = None,
         **settings: Any,
     ) -> None:
         self.name = name
+        self._store = store
         self._service = service
         self._settings = {**settings, "client_id": name}
         self._journal = journal
@@ -159,7 +166,7 @@ class Member:
         self.bus = self._new_bus()
 
     def _new_bus(self) -> Bus:
-        return self._service.bus(**self._settings)
+        return self._service.bus(self._store, **self._settings)
 
     @property
     def running(self) -> bool:
@@ -185,6 +192,20 @@ class Member:
 
     async def __aexit__(self, *_: object) -> None:
         await self.stop()
+
+
+def command(name: str, key: int = 0, note: str | None = None) -> dict[str, Any]:
+    """What a producer of confluent-kafka writes for a command."""
+    item = ItemCreate(id=UUID(int=key), name=name, note=note)
+    return {
+        "key": str(item.id),
+        "value": item.model_dump_json(exclude_none=True).encode(),
+        "headers": [
+            *GOOD.items(),
+            ("x-message-id", str(uuid4()).encode()),
+            ("x-message-type", b"item.create"),
+        ],
+    }
 
 
 class Load:
@@ -248,13 +269,6 @@ class Load:
 
     def _write_one(self, partition: int) -> None:
         name = str(self._number)
-        key = UUID(int=self._number % self._keys)
-        self._number += 1
-        headers: list[tuple[str, str | bytes | None]] = [
-            *GOOD.items(),
-            ("x-message-id", str(uuid4()).encode()),
-            ("x-message-type", b"item.create"),
-        ]
 
         def acknowledged(error: KafkaError | None, message: Message) -> None:
             if error is not None:
@@ -267,12 +281,11 @@ class Load:
 
         self._producer.produce(
             self._service.commands,
-            ItemCreate(id=key, name=name).model_dump_json().encode(),
-            key=str(key),
+            **command(name, self._number % self._keys),
             partition=partition,
-            headers=headers,
             on_delivery=acknowledged,
         )
+        self._number += 1
 
 
 class Watch:
@@ -338,7 +351,4 @@ async def all_handled(load: Load, journal: Journal, service: Service) -> None:
     """Wait until whatever was written is handled, and committed."""
     await until(lambda: load.written <= journal.ended.keys(), "all is handled")
 
-    async def committed() -> bool:
-        return await service.lag() == 0
-
-    await until(committed, "all is committed")
+    await until(service.is_committed, "all is committed")

@@ -21,8 +21,14 @@ from confluent_kafka import (
     KafkaException,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient
-from confluent_kafka.cimpl import NewTopic
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # it names no exports
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    ResourceType,
+)
+from confluent_kafka.cimpl import NewPartitions, NewTopic
 
 ROOT = Path(__file__).parents[2]
 POM = Path(__file__).with_name("pom.xml")
@@ -60,6 +66,7 @@ broker.heartbeat.interval.ms=500
 broker.session.timeout.ms=3000
 group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
+log.cleaner.backoff.ms=500
 """
 
 
@@ -197,13 +204,36 @@ class KafkaServer:
         """Create a topic, wait until it is there, and return its name."""
         topic = NewTopic(name, partitions, replication_factor=1, config=dict(config or {}))
         self._admin.create_topics([topic])[name].result(PATIENCE_S)
-        # The controller has it; a moment later the broker knows of it too.
-        deadline = time.monotonic() + PATIENCE_S
-        while self._partitions(name) < partitions:
-            if time.monotonic() > deadline:
-                raise RuntimeError(f"topic {name} was created and does not appear")
-            time.sleep(0.01)
+        self._wait_for(name, partitions)
         return name
+
+    def grow(self, topic: str, partitions: int) -> None:
+        """Give a topic more partitions, and wait until they are there."""
+        self._admin.create_partitions([NewPartitions(topic, partitions)])[topic].result(PATIENCE_S)
+        self._wait_for(topic, partitions)
+
+    def delete_topic(self, name: str) -> None:
+        """Delete a topic, and wait until it is gone."""
+        self._admin.delete_topics([name])[name].result(PATIENCE_S)
+        deadline = time.monotonic() + PATIENCE_S
+        while name in self._admin.list_topics(timeout=PATIENCE_S).topics:
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"topic {name} was deleted and is still there")
+            time.sleep(0.01)
+
+    def configure(self, topic: str, **config: str) -> None:
+        """Change the configuration of a topic; names with underscores for dots."""
+        changes = [
+            ConfigEntry(name.replace("_", "."), value, incremental_operation=AlterConfigOpType.SET)
+            for name, value in config.items()
+        ]
+        resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=changes)
+        self._admin.incremental_alter_configs([resource])[resource].result(PATIENCE_S)
+
+    def delete_records(self, topic: str, partition: int, before: int) -> None:
+        """Delete the records of a partition before an offset."""
+        place = TopicPartition(topic, partition, before)
+        self._admin.delete_records([place])[place].result(PATIENCE_S)
 
     def shares(self, group: str) -> list[set[tuple[str, int]]]:
         """The partitions that each member of a consumer group has, as (topic, number).
@@ -251,6 +281,14 @@ class KafkaServer:
         numbers = consumer.list_topics(topic, timeout=PATIENCE_S).topics[topic].partitions
         places = [TopicPartition(topic, number) for number in numbers]
         return consumer.committed(places, timeout=PATIENCE_S)
+
+    def _wait_for(self, topic: str, partitions: int) -> None:
+        # The controller has them; a moment later the broker knows of them too.
+        deadline = time.monotonic() + PATIENCE_S
+        while self._partitions(topic) < partitions:
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"{topic} was given {partitions} partitions that do not appear")
+            time.sleep(0.01)
 
     def _partitions(self, topic: str) -> int:
         return len(self._admin.list_topics(topic, timeout=PATIENCE_S).topics[topic].partitions)
