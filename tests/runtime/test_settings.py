@@ -50,6 +50,19 @@ def test_what_does_not_fit_together_is_said_beside_what_is_wrong_by_itself(
     assert "shorter than KAFKA_REQUEST_TIMEOUT_S" not in text
 
 
+def test_a_setting_that_is_misspelt_is_named(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("KAFKA_HANDLER_TIMEOUT_MS", "hunter2")
+    monkeypatch.setenv("KAFKA_SERVICE_HOST", "10.0.0.1")  # by Kubernetes, for a `kafka`
+    monkeypatch.setenv("kafka_retry_attempts", "5")
+    assert KafkaSettings.load().retry_attempts == 5
+    (line,) = caplog.messages
+    assert "KAFKA_HANDLER_TIMEOUT_MS is no setting" in line
+    assert "did you mean KAFKA_HANDLER_TIMEOUT_S?" in line
+    assert "hunter2" not in line
+
+
 def test_time_limits_must_fit_together(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KAFKA_DRAIN_TIMEOUT_S", "60")
     with pytest.raises(StartError, match="KAFKA_DRAIN_TIMEOUT_S must be shorter than"):

@@ -1,6 +1,9 @@
 """The settings of the bus: environment variables that start with `KAFKA_`."""
 
-from collections.abc import Iterator
+import logging
+import os
+from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal, Self, get_args
 from urllib.parse import urlsplit
@@ -9,6 +12,8 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from .errors import StartError
+
+logger = logging.getLogger(__name__)
 
 SaslMechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"]
 
@@ -167,6 +172,7 @@ class KafkaSettings(BaseSettings):
     @classmethod
     def load(cls) -> Self:
         """Read the environment; `StartError` names everything that is wrong with it at once."""
+        _warn_of_misspelt(cls.model_fields)
         try:
             return cls()
         except ValidationError as error:
@@ -185,6 +191,15 @@ class KafkaSettings(BaseSettings):
                     ]
         texts = (f"KAFKA_{name.upper()}: {text}" if name else text for name, text in wrong)
         raise StartError(f"the settings are wrong: {'; '.join(texts)}")
+
+
+def _warn_of_misspelt(names: Iterable[str]) -> None:
+    """Name variables that nothing reads and that are almost settings; others may be anybody's."""
+    known = {f"KAFKA_{name.upper()}" for name in names}
+    for variable in os.environ:
+        near = get_close_matches(variable.upper(), known, n=1, cutoff=0.85)
+        if near and variable.upper() not in known:
+            logger.warning("%s is no setting, and not read: did you mean %s?", variable, near[0])
 
 
 def _faults(error: ValidationError) -> Iterator[tuple[str, str]]:
