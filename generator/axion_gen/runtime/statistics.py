@@ -48,6 +48,8 @@ class TopicStatistics:
     """Not for this service, or of a type the contract does not know."""
     dropped: int = 0
     """Taken but not begun when their partition was revoked: their next owner reads them."""
+    unknown_types: set[str] = field(default_factory=set)
+    """Of what was skipped, the types that the log has told of."""
     jumps: int = 0
     """Positions that Kafka no longer had: log deleted or truncated."""
     durations: Durations = field(default_factory=Durations)

@@ -1,6 +1,7 @@
 """A record's headers are checked, and its message is found, before anything else is done."""
 
 import logging
+from typing import Final
 
 from ..context import turn_to
 from ..delivery import Delivery
@@ -8,6 +9,9 @@ from ..errors import InvalidMessageError
 from ..headers import TYPE_INDEX, decode, lines_in_order
 
 logger = logging.getLogger(__name__)
+
+MOST_UNKNOWN_TYPES: Final = 100
+"""The log tells of each once, and of so many of a topic: a name may be anything."""
 
 
 def open_envelope(delivery: Delivery) -> bool:
@@ -37,8 +41,11 @@ def open_envelope(delivery: Delivery) -> bool:
     if message is None:
         if topic.unknown == "dead-letter":
             raise InvalidMessageError(f"x-message-type {name!r} is no message of {topic.address}")
-        turn_to(delivery)
-        logger.warning("%s: unknown message type %r, skipped", delivery.place, name)
+        told = delivery.statistics.unknown_types
+        if name not in told and len(told) < MOST_UNKNOWN_TYPES:
+            told.add(name)
+            turn_to(delivery)
+            logger.warning("%s: unknown message type %r, skipped", delivery.place, name)
         return False
     delivery.message = message
     return message.handler is not None

@@ -16,8 +16,8 @@ from pydantic import BaseModel
 
 from ..client import Client, Key, Outgoing, Transport
 from ..context import Metadata
-from ..contract import Contract, dead_letter_topic, replay_topic
-from ..dead_letters import Letter, origin, read, replayed
+from ..contract import Contract, Topic, dead_letter_topic, replay_topic
+from ..dead_letters import Letter, Origin, origin, read, replayed
 from ..delivery import Delivery, Handle
 from ..errors import DependencyUnavailable, InvalidMessageError, is_any
 from ..handlers import Handlers
@@ -244,8 +244,7 @@ class MemoryBus(Generic[ClientT]):
             await self._store.start(SERVICE, GROUP, self._client_on)
             self._started = True
         came_from = origin(record) if record.topic == replay_topic(SERVICE) else None
-        topic = self._contract.topic(record.topic if came_from is None else came_from.topic)
-        delivery = Delivery(record, topic, TopicStatistics())
+        delivery = Delivery(record, self._topic_for(record, came_from), TopicStatistics())
         delivery.origin = came_from
         delivered = Delivered(record)
         try:
@@ -255,6 +254,13 @@ class MemoryBus(Generic[ClientT]):
             await self._store.abandon(delivery)
             self.held.append(Held(delivered, held.error))
         return delivered
+
+    def _topic_for(self, record: MemoryRecord, came_from: Origin | None) -> Topic:
+        if record.topic != replay_topic(SERVICE):
+            return self._contract.topic(record.topic)
+        received = {topic.address: topic for topic in self._contract.received}
+        nobodys = Topic(record.topic, messages=(), unknown="dead-letter")
+        return nobodys if came_from is None else received.get(came_from.topic, nobodys)
 
     def _transact(self, following: Handle) -> Handle:
         attempt = self._store.transact(following)
