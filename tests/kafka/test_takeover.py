@@ -1,7 +1,8 @@
-"""Two instances share a topic on a real Kafka; one is killed and the other takes over."""
+"""Two instances share a topic on a real Kafka; one ends and the other takes over."""
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -19,9 +20,6 @@ from .server import DEAD_LETTERS, ROOT, KafkaServer
 
 pytestmark = pytest.mark.kafka
 
-PREFIX = "takeover."
-COMMANDS, EVENTS = PREFIX + "item.commands", PREFIX + "item.events"
-GROUP = PREFIX + "items-group"
 PARTITIONS = 6
 PATIENCE_S = 60.0
 # A member that died is missed after the session timeout; the others must be below it.
@@ -33,31 +31,58 @@ LIMITS = {
 }
 
 
+class Service:
+    """The topics of a service under a prefix of its own."""
+
+    def __init__(self, kafka: KafkaServer, prefix: str) -> None:
+        self.kafka = kafka
+        self.prefix = prefix
+        self.commands = kafka.create_topic(f"{prefix}item.commands", PARTITIONS)
+        self.events = kafka.create_topic(f"{prefix}item.events")
+        self.group = f"{prefix}items-group"
+        for topic in ("readings", "items-replay"):
+            kafka.create_topic(prefix + topic)
+        kafka.create_topic(f"{prefix}items-dlq", config=DEAD_LETTERS)
+
+    def shares(self) -> list[set[int]]:
+        members = self.kafka.shares(self.group)
+        return [{number for topic, number in share if topic == self.commands} for share in members]
+
+    def lag(self) -> int:
+        return self.kafka.lag(self.group, self.commands)
+
+
 class Load:
     """Commands that go on and on, and the events that answer them."""
 
-    def __init__(self, servers: str) -> None:
+    def __init__(self, service: Service) -> None:
         self.commanded: set[str] = set()
-        self.answered: set[str] = set()
+        self.answered: Counter[str] = Counter()
         self.answers_of: Counter[str] = Counter()
+        self._commands = service.commands
+        servers = service.kafka.bootstrap_servers
         self._producer = Producer({"bootstrap.servers": servers, "acks": "all"})
         self._consumer = Consumer(
-            {"bootstrap.servers": servers, "group.id": "test", "auto.offset.reset": "earliest"}
+            {
+                "bootstrap.servers": servers,
+                "group.id": f"{service.prefix}test",
+                "auto.offset.reset": "earliest",
+            }
         )
-        self._consumer.subscribe([EVENTS])
+        self._consumer.subscribe([service.events])
 
     def until(self, condition: Callable[[], bool], what: str, *, commands: bool) -> None:
         """Collect answers, and give more commands if told to, until something has happened."""
         deadline = time.monotonic() + PATIENCE_S
         while not condition():
             if time.monotonic() > deadline:
-                missing = len(self.commanded - self.answered)
+                missing = len(self.commanded - self.answered.keys())
                 pytest.fail(f"not within {PATIENCE_S:g} s: {what}; {missing} are not answered")
             if commands:
                 self._command(20)
             for event in self._consumer.consume(1000, timeout=0.02):
                 created = json.loads(event.value() or b"")
-                self.answered.add(created["id"])
+                self.answered[created["id"]] += 1
                 self.answers_of[created["name"]] += 1
 
     def _command(self, count: int) -> None:
@@ -69,18 +94,25 @@ class Load:
                 ("x-message-type", b"item.create"),
             ]
             value = json.dumps({"id": item, "name": "cup"}).encode()
-            self._producer.produce(COMMANDS, value, key=item, headers=headers)
+            self._producer.produce(self._commands, value, key=item, headers=headers)
             self.commanded.add(item)
         assert self._producer.flush(PATIENCE_S) == 0, "commands are not acknowledged"
 
     def close(self) -> None:
         self._consumer.close()
 
+    def all_answered(self) -> bool:
+        return self.commanded == self.answered.keys()
+
 
 @contextmanager
-def instance(name: str, servers: str, folder: Path) -> Iterator["subprocess.Popen[bytes]"]:
+def instance(name: str, service: Service, folder: Path) -> Iterator["subprocess.Popen[bytes]"]:
     """A service in a process of its own; what it logs is shown if the test fails."""
-    environment = {"KAFKA_BOOTSTRAP_SERVERS": servers, "KAFKA_TOPIC_PREFIX": PREFIX, **LIMITS}
+    environment = {
+        "KAFKA_BOOTSTRAP_SERVERS": service.kafka.bootstrap_servers,
+        "KAFKA_TOPIC_PREFIX": service.prefix,
+        **LIMITS,
+    }
     path = folder / f"{name}.log"
     with path.open("wb") as log:
         process = subprocess.Popen(
@@ -97,41 +129,40 @@ def instance(name: str, servers: str, folder: Path) -> Iterator["subprocess.Pope
         sys.stderr.write(f"{name}:\n{path.read_text()}\n")
 
 
-def test_the_other_takes_over_when_one_is_killed_and_nothing_is_lost(
-    kafka: KafkaServer, tmp_path: Path
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM], ids=lambda end: end.name)
+def test_the_other_takes_over_when_one_ends_and_nothing_is_lost(
+    kafka: KafkaServer, tmp_path: Path, end: signal.Signals
 ) -> None:
-    servers = kafka.bootstrap_servers
-    kafka.create_topic(COMMANDS, PARTITIONS)
-    for topic in (EVENTS, PREFIX + "readings", PREFIX + "items-replay"):
-        kafka.create_topic(topic)
-    kafka.create_topic(PREFIX + "items-dlq", config=DEAD_LETTERS)
-
-    def shares() -> list[set[int]]:
-        members = kafka.shares(GROUP)
-        return [{number for topic, number in share if topic == COMMANDS} for share in members]
-
+    service = Service(kafka, f"takeover.{end.name.lower()}.")
     with (
-        closing(Load(servers)) as load,
-        instance("first", servers, tmp_path) as first,
-        instance("second", servers, tmp_path) as second,
+        closing(Load(service)) as load,
+        instance("first", service, tmp_path) as first,
+        instance("second", service, tmp_path) as second,
     ):
-        load.until(lambda: [*map(len, shares())] == [3, 3], "they share", commands=False)
+        load.until(lambda: [*map(len, service.shares())] == [3, 3], "they share", commands=False)
         load.until(
             lambda: min(load.answers_of["first"], load.answers_of["second"]) >= 200,
             "both handle",
             commands=True,
         )
-        first.kill()
-        assert first.wait() < 0
-        assert kafka.lag(GROUP, COMMANDS) > 0, "there was no load when it was killed"
+        first.send_signal(end)
+        if end == signal.SIGKILL:
+            assert first.wait() < 0
+            assert service.lag() > 0, "there was no load when it was killed"
         load.until(
-            lambda: shares() == [set(range(PARTITIONS))], "the other takes over", commands=True
+            lambda: service.shares() == [set(range(PARTITIONS))],
+            "the other takes over",
+            commands=True,
         )
-        load.until(
-            lambda: load.commanded == load.answered, "every command is answered", commands=False
-        )
-        load.until(lambda: kafka.lag(GROUP, COMMANDS) == 0, "all is committed", commands=False)
+        if end == signal.SIGTERM:
+            assert first.wait(PATIENCE_S) == 0
+        load.until(load.all_answered, "every command is answered", commands=False)
+        load.until(lambda: service.lag() == 0, "all is committed", commands=False)
         second.terminate()
         assert second.wait(PATIENCE_S) == 0
-    assert kafka.shares(GROUP) == []
-    assert kafka.lag(GROUP, COMMANDS) == 0
+        events = kafka.lag("nobody", service.events)
+        load.until(lambda: sum(load.answers_of.values()) == events, "all is read", commands=False)
+    if end == signal.SIGTERM:  # who leaves in order leaves nothing to be done again
+        assert set(load.answered.values()) == {1}
+    assert kafka.shares(service.group) == []
+    assert service.lag() == 0
