@@ -35,6 +35,9 @@ LONGEST_PAUSE_S: Final = 30.0
 GREED: Final = 4
 """A partition that has so many times as much in flight as is free takes no more."""
 
+AT_ONCE = 128
+"""How many records are taken at once: few enough to lie in a processor's cache until handled."""
+
 
 class Consumer:
     """Reads the contract's topics as one member of the service's group."""
@@ -157,7 +160,7 @@ class Consumer:
                     await self._replace()
                 await self._room()
                 # Half of what is free at most: some is left for the other partitions.
-                at_most = max(1, min(half, _half(self._free())))
+                at_most = max(1, min(AT_ONCE, half, _half(self._free())))
                 batch = await self._kafka.take(self._eligible(), at_most)
                 self._take_up(batch)
             except Exception as error:  # nothing may end the poll task
@@ -226,8 +229,11 @@ class Consumer:
     async def _commit_regularly(self) -> None:
         while True:
             await asyncio.sleep(self._settings.commit_interval_ms / 1000)
-            self._pass_gaps()
-            await self._committer.commit(self.assignments.values())
+            try:
+                self._pass_gaps()
+                await self._committer.commit(self.assignments.values())
+            except Exception:  # nothing may end the commit task
+                logger.exception("offsets not committed, tried again later")
 
     def _pass_gaps(self) -> None:
         """See where all that was taken is finished how far there is nothing more to take.
