@@ -112,6 +112,12 @@ def call(
     Raises:
         StartError: the contract has messages to receive, and their handlers are missing.
     """
+    if handlers is None and contract.received:
+        topics = ", ".join(topic.address for topic in contract.received)
+        raise StartError(
+            f"{topics} must be handled: give the handlers, `bus.run(MyHandlers())`;"
+            " a process that only emits can do so with a SQL store, `bus.transaction()`"
+        )
     methods: dict[str, Method] = {}
     for topic in contract.received:
         for message in topic.received:

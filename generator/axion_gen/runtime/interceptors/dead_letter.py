@@ -5,7 +5,7 @@ import logging
 import time
 import traceback
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from pydantic import BaseModel
@@ -44,15 +44,16 @@ class DeadLettered:
     """The letter's id: the idempotency key of the record."""
     topic: str
     """The channel's address, without `KAFKA_TOPIC_PREFIX`."""
-    key: bytes | None
-    value: bytes | None
-    message: BaseModel | None
+    # What a message contains may be a secret, so whoever logs a letter does not log it.
+    key: bytes | None = field(repr=False)
+    value: bytes | None = field(repr=False)
+    message: BaseModel | None = field(repr=False)
     """The payload, where it is valid."""
     message_id: str
     user_id: str | None
     project_id: str | None
     """None, as the user's, where the headers are what is wrong."""
-    error: Exception
+    error: Exception = field(repr=False)
 
 
 Hook = Callable[[DeadLettered], Awaitable[None]]
