@@ -128,6 +128,9 @@ class Lists:
             raise self.refusing
         self.committed |= positions
 
+    def position(self, partition: Partition) -> int | None:
+        return self.positions.get(partition) or None  # so that only what was read is committed
+
     def highwater(self, partition: Partition) -> int | None:
         return None
 

@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Awaitable, Callable, MutableMapping
-from contextlib import suppress
 from typing import Any
 
 from .context import Request, current
@@ -42,10 +41,12 @@ class BusMiddleware:
         headers = _values(request["headers"])
         correlation_id = headers.get(CORRELATION_ID) or new_correlation_id()
 
+        name = CORRELATION_ID.encode()
+
         async def send_with_id(event: Event) -> None:
             if event["type"] == "http.response.start":
-                name = CORRELATION_ID.encode()
-                event["headers"] = [*event.get("headers", ()), (name, correlation_id.encode())]
+                kept = [header for header in event.get("headers", ()) if header[0].lower() != name]
+                event["headers"] = [*kept, (name, correlation_id.encode())]
             await send(event)
 
         inherited = Request(
@@ -61,15 +62,22 @@ class BusMiddleware:
             current.reset(token)
 
     async def _lifespan(self, request: Event, receive: Receive, send: Send) -> None:
+        said = False
+
         async def send_line(event: Event) -> None:
+            nonlocal said
             # The framework sends its traceback from within the handling of the error.
             error = sys.exception()
             if event["type"] == "lifespan.startup.failed" and isinstance(error, StartError):
                 event = {**event, "message": str(error)}
+                said = True
             await send(event)
 
-        with suppress(StartError):  # said by send_line
+        try:
             await self._app(request, receive, send_line)
+        except StartError:
+            if not said:  # a server that hears of nothing goes on without the bus
+                raise
 
 
 def _values(headers: list[tuple[bytes, bytes]]) -> dict[str, str]:

@@ -39,6 +39,7 @@ MAX_VALUE_BYTES: Final = 1024
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _MILLISECONDS = re.compile(r"[0-9]{1,14}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_SURROGATES = re.compile(r"[\ud800-\udfff]")
 _FORMS: Final = {
     CORRELATION_ID: (_UUID, "a UUID"),
     MESSAGE_ID: (_UUID, "a UUID"),
@@ -118,10 +119,12 @@ def fault_of(name: str, value: str) -> str | None:
     """What is wrong with a header's value; none if it is as the standard wants it."""
     if not value:
         return "is empty"
-    if len(value) > MAX_VALUE_BYTES or len(value.encode()) > MAX_VALUE_BYTES:
+    if len(value) > MAX_VALUE_BYTES or len(value.encode(errors="replace")) > MAX_VALUE_BYTES:
         return f"is longer than {MAX_VALUE_BYTES} bytes"
     if _CONTROL.search(value):
         return "contains control characters"
+    if _SURROGATES.search(value):
+        return "is not UTF-8"
     form = _FORMS.get(name)
     if form is not None and not form[0].fullmatch(value):
         return f"is not {form[1]}"

@@ -149,7 +149,7 @@ class Workers:
         self._crowded = self._places() < 0
         self.changed()  # several may have left as surplus at once
 
-    async def _work(self) -> None:
+    async def _work(self) -> None:  # noqa: C901 - for each message, so in one piece
         worker = Worker()
         _here.set(worker)
         queues, handle, held, loop = (
@@ -175,12 +175,13 @@ class Workers:
                     await handle(delivery)
                 except Exception:  # not the handler's: ours
                     await self._again(delivery)
+                else:
+                    if held.count:
+                        held.ended(delivery, entries)
             except LetGoError:
                 logger.info("%s: let go, as its partition is given back", delivery.place)
             else:
                 assignment.tracker.finish(record.offset)
-                if held.count:
-                    held.ended(delivery, entries)
             finally:
                 assignment.running -= 1
                 queues.release(queue)

@@ -53,9 +53,11 @@ class Held:
     @property
     def recovery(self) -> "asyncio.Future[None]":
         """Done as soon as one of them succeeds."""
-        if self._recovery is None or self._recovery.done():
-            self._recovery = asyncio.get_running_loop().create_future()
-        return self._recovery
+        loop = asyncio.get_running_loop()
+        known = self._recovery
+        if known is None or known.done() or known.get_loop() is not loop:
+            self._recovery = known = loop.create_future()
+        return known
 
     def recovered(self) -> None:
         """One has succeeded: the others need not wait any longer."""
