@@ -2,9 +2,9 @@
 
 import logging
 import math
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from typing import TYPE_CHECKING, Generic, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar
 
 from .client import Client, Outgoing, Transport
 from .consumer import Consumer
@@ -270,17 +270,15 @@ class _KafkaTransport:
     def topic_name(self, address: str) -> str:
         return self._prefix + address
 
-    async def send(self, outgoing: Outgoing) -> None:
-        if self.producer is None:
-            raise NotRunningError("the bus is not running: emit within `async with bus.run(...)`")
+    def send(self, outgoing: Outgoing) -> Coroutine[Any, Any, None]:
         headers = outgoing.headers.encode()
-        await self.write(outgoing.topic, outgoing.key, outgoing.value, headers)
+        return self.write(outgoing.topic, outgoing.key, outgoing.value, headers)
 
     async def write(
         self, topic: str, key: bytes | None, value: bytes | None, headers: RawHeaders
     ) -> None:
         if self.producer is None:
-            raise NotRunningError("the bus has stopped")
+            raise NotRunningError("the bus is not running: emit within `async with bus.run(...)`")
         try:
             await self.producer.send(self._prefix + topic, key, value, headers)
         except BaseException:

@@ -50,17 +50,11 @@ class Client:
         headers = complete(metadata, declared.name)
         if key is None and declared.key is not None:
             key = str(declared.key(message))
-        outgoing = Outgoing(
-            topic=topic,
-            key=key if key is None or isinstance(key, bytes) else str(key).encode(),
-            # What the caller left out stays out: absent is not null.
-            value=message.__pydantic_serializer__.to_json(
-                message, by_alias=True, exclude_unset=True
-            ),
-            headers=headers,
-            message=message,
-        )
-        await self._transport.send(outgoing)
+        if key is not None and not isinstance(key, bytes):
+            key = str(key).encode()
+        # What the caller left out stays out: absent is not null.
+        value = message.__pydantic_serializer__.to_json(message, by_alias=True, exclude_unset=True)
+        await self._transport.send(Outgoing(topic, key, value, headers, message))
         return headers.message_id
 
     def _not_in_contract(self, topic: str, message: BaseModel) -> TypeError:

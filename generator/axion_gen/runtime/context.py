@@ -261,11 +261,16 @@ def complete(metadata: Metadata | None, message_type: str) -> Headers:
         chain, user_id, project_id = here.correlation_id, here.user_id, here.project_id
         caused_by = here.message_id if isinstance(here, Context) else here.causation_id
     if metadata is not None:
-        chain = _given(CORRELATION_ID, metadata.trace_id, chain)
-        caused_by = _given(CAUSATION_ID, metadata.causation_id, caused_by)
-        user_id = _given(USER_ID, metadata.user_id, user_id)
-        project_id = _given(PROJECT_ID, metadata.project_id, project_id)
-        message_id = _given(MESSAGE_ID, metadata.message_id, None)
+        if metadata.trace_id:
+            chain = checked(CORRELATION_ID, str(metadata.trace_id))
+        if metadata.causation_id:
+            caused_by = checked(CAUSATION_ID, str(metadata.causation_id))
+        if metadata.user_id:
+            user_id = checked(USER_ID, str(metadata.user_id))
+        if metadata.project_id:
+            project_id = checked(PROJECT_ID, str(metadata.project_id))
+        if metadata.message_id:
+            message_id = checked(MESSAGE_ID, str(metadata.message_id))
     if message_id is None:
         if isinstance(here, Context):
             message_id = derived_message_id(here.message_id, here.ordinal)
@@ -283,13 +288,8 @@ def complete(metadata: Metadata | None, message_type: str) -> Headers:
     )
 
 
-def _given(header: str, value: str | UUID | None, otherwise: str | None) -> str | None:
-    return checked(header, str(value)) if value else otherwise
-
-
 def _unknown(header: str) -> NoReturn:
     raise MetadataError(
         f"{header} is not known: emit within a handler or a request that carries it,"
         f" or pass metadata=Metadata({header[2:].replace('-', '_')}=...)"
     )
-
