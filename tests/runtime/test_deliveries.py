@@ -114,7 +114,9 @@ async def test_a_mark_that_fails_is_repeated_and_not_the_handler(
     bus = bus_on(broker, store=store)
     await command(broker, "cup")
     async with bus.run(handlers):
-        await until(lambda: caplog.text.count("ConnectionError: no store") >= 2, "it is tried again")
+        await until(
+            lambda: caplog.text.count("ConnectionError: no store") >= 2, "it is tried again"
+        )
         commits = bus.statistics.commits
         await command(broker, "other", partition=1)
         await until(lambda: bus.statistics.commits > commits, "other things are committed")

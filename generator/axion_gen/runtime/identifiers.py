@@ -49,9 +49,7 @@ def idempotency_key(topic: str, partition: int, offset: int) -> str:
 
 def _uuid(first: str, version: str, rest: str) -> str:
     """A UUID of 12 and 20 digits; of the latter the first and the fifth give way."""
-    return (
-        f"{first[:8]}-{first[8:]}-{version}{rest[1:4]}-{_VARIANT[rest[4]]}{rest[5:8]}-{rest[8:]}"
-    )
+    return f"{first[:8]}-{first[8:]}-{version}{rest[1:4]}-{_VARIANT[rest[4]]}{rest[5:8]}-{rest[8:]}"
 
 
 class _Random:
