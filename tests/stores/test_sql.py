@@ -239,6 +239,13 @@ async def test_a_topic_made_again_is_handled_again(
 # Deliveries that never ended
 
 
+async def never_ends(store: SqlStore, delivery: Delivery) -> None:
+    async def work(delivery: Delivery) -> None:
+        await asyncio.Event().wait()
+
+    await store.transact(work)(delivery)
+
+
 async def test_deliveries_that_never_ended_are_counted_across_processes(
     engine: AsyncEngine,
 ) -> None:
@@ -246,8 +253,28 @@ async def test_deliveries_that_never_ended_are_counted_across_processes(
     for times in (1, 2, 3):
         store = SqlStore(engine)
         await start(store)
-        assert await store.begin(delivery_of(record)) == Begun(deliveries=times)
+        delivery = delivery_of(record)
+        assert await store.begin(delivery) == Begun(deliveries=times)
+        delivery.deliveries = times
+        running = asyncio.create_task(never_ends(store, delivery))
+        counted: list[tuple[object, ...]] = [(0, times, None)]
+        await until_rows(engine, MARKS, counted.__eq__)
+        running.cancel()
+        await asyncio.wait((running,))
         await store.stop()
+
+
+async def test_what_only_waits_to_run_alone_does_not_count(engine: AsyncEngine) -> None:
+    record = Record()
+    for times in (1, 2, 2, 2):
+        store = SqlStore(engine)
+        await start(store)
+        delivery = delivery_of(record)
+        assert await store.begin(delivery) == Begun(deliveries=times)
+        await store.stop()
+    delivery.deliveries = 2
+    await store.abandon(delivery)
+    assert await rows(engine, MARKS) == [(0, 1, None)]
 
 
 async def test_what_is_let_go_does_not_count(engine: AsyncEngine, store: SqlStore) -> None:

@@ -36,6 +36,8 @@ ClientT = TypeVar("ClientT")
 
 PATIENCE_S: Final = 2.0
 """Letting go waits no longer than this for the database."""
+SUSPECT: Final = 2
+"""With its second delivery a record may be what the process has died of."""
 PURGE_INTERVAL_S: Final = 3600.0
 
 
@@ -52,7 +54,8 @@ class SqlStore:
     `context.client` goes to the outbox, in the same transaction.
 
     That a record is begun is noted too. One whose handling never ended runs alone the second
-    time, and is dead-lettered the third time: it may be what the process died of.
+    time, and is dead-lettered the third time: it may be what the process died of. What was
+    under way beside it only waits, uncounted, until it has run alone as well.
 
     The engine stays its owner's: closing it is left to whoever made it.
     """
@@ -122,6 +125,9 @@ class SqlStore:
         begun = await self._begins.call(delivery)
         if begun is None:
             raise StillHandledError("another instance is still handling it")
+        if begun.deliveries == SUSPECT:
+            # It counts once it runs, alone: until then the process dies of something else.
+            await self._take_back(delivery)
         return begun
 
     def transact(self, following: Handle) -> Handle:
@@ -129,6 +135,8 @@ class SqlStore:
 
         async def attempt(delivery: Delivery) -> None:
             try:
+                if delivery.deliveries == SUSPECT and delivery.attempts <= 1:
+                    await self._count(delivery)
                 async with self._turn, self._sessions() as session:
                     claimed = await self._claim(session, delivery)
                     if claimed:
@@ -148,6 +156,12 @@ class SqlStore:
             delivery.marked = True
 
         return attempt
+
+    async def _count(self, delivery: Delivery) -> None:
+        try:
+            await self._begins.call(delivery)
+        except OSError as error:  # as below
+            raise _away(error) from error
 
     async def _claim(self, session: AsyncSession, delivery: Delivery) -> bool:
         try:
@@ -213,6 +227,10 @@ class SqlStore:
 
     async def abandon(self, delivery: Delivery) -> None:
         """Take back that a record was begun, if that can be done quickly."""
+        if delivery.deliveries != SUSPECT or delivery.attempts:
+            await self._take_back(delivery)
+
+    async def _take_back(self, delivery: Delivery) -> None:
         try:
             async with asyncio.timeout(PATIENCE_S):
                 await self._notes.take_back((delivery,))
