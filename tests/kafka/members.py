@@ -100,6 +100,9 @@ class Journal:
         self.ended: dict[Place, int] = defaultdict(int)
         """How often a handler came to its end."""
 
+    def has_more_than(self, ended: int) -> bool:
+        return len(self.ended) > ended
+
     def orders(self) -> dict[tuple[Owner, str], list[Place]]:
         """The records that each owner began for each key."""
         orders: dict[tuple[Owner, str], list[Place]] = defaultdict(list)
@@ -235,10 +238,10 @@ class Load:
     def written(self) -> set[Place]:
         return set(self.places.values())
 
-    def write(self, count: int = 1, *, partition: int = -1) -> None:
+    def write(self, count: int = 1, *, partition: int = -1, note: str | None = None) -> None:
         """Write some now; by default into the partitions of their keys."""
         for _ in range(count):
-            self._write_one(partition)
+            self._write_one(partition, note)
 
     async def __aenter__(self) -> Self:
         """Write steadily until the block is left, and then wait until all is acknowledged."""
@@ -267,7 +270,7 @@ class Load:
             self._producer.poll(0)
             await asyncio.sleep(0.02)
 
-    def _write_one(self, partition: int) -> None:
+    def _write_one(self, partition: int, note: str | None) -> None:
         name = str(self._number)
 
         def acknowledged(error: KafkaError | None, message: Message) -> None:
@@ -281,7 +284,7 @@ class Load:
 
         self._producer.produce(
             self._service.commands,
-            **command(name, self._number % self._keys),
+            **command(name, self._number % self._keys, note),
             partition=partition,
             on_delivery=acknowledged,
         )
