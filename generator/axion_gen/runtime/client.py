@@ -1,7 +1,9 @@
 """Emitting: a typed call becomes a record with complete headers."""
 
+from collections.abc import Coroutine
+from collections.abc import Coroutine
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 from uuid import UUID
 
 from pydantic import BaseModel
@@ -29,8 +31,9 @@ class Outgoing:
 class Transport(Protocol):
     """Where emitted messages go: Kafka, an outbox, memory."""
 
-    async def send(self, outgoing: Outgoing) -> None:
+    def send(self, outgoing: Outgoing) -> Coroutine[Any, Any, None]:
         """Return once the message is safe: acknowledged, recorded, written."""
+        ...
 
 
 class Client:
