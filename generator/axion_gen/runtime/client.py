@@ -1,7 +1,6 @@
 """Emitting: a typed call becomes a record with complete headers."""
 
 from collections.abc import Coroutine
-from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any, Protocol
 from uuid import UUID
