@@ -1,13 +1,21 @@
-"""Partitions for as long as this instance has them, and what outlives that."""
+"""Partitions for as long as this instance has them, and how much may be taken of them."""
 
 import asyncio
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from .contract import Topic
+from .headers import Record
 from .kafka import Partition
 from .offsets import OffsetTracker
-from .statistics import TopicStatistics
+from .settings import KafkaSettings
+from .statistics import Statistics, TopicStatistics
+
+AT_ONCE: Final = 128
+"""How many records are taken at once: few enough to lie in a processor's cache until handled."""
+GREED: Final = 4
+"""A partition that has so many times as much in flight as is free takes no more."""
 
 
 def _future() -> "asyncio.Future[None]":
@@ -54,3 +62,95 @@ class Lane:
 
 
 Queue = tuple[Lane, Hashable]
+
+
+class Assignments:
+    """The partitions that this instance has, and the limits of what it takes of them."""
+
+    def __init__(
+        self,
+        topics: Mapping[str, Topic],
+        replay: str,
+        settings: KafkaSettings,
+        statistics: Statistics,
+    ) -> None:
+        self.now: dict[Partition, Assignment] = {}
+        """What is assigned at present."""
+        self._lanes: dict[Partition, Lane] = {}
+        self._topics = topics
+        self._replay = replay
+        self._settings = settings
+        self._statistics = statistics
+
+    def give(self, partitions: set[Partition]) -> None:
+        """Have these partitions, and begin anew with each of them."""
+        self.now = {
+            partition: Assignment(
+                partition,
+                self._topics[partition.topic],
+                self._statistics.topic(partition.topic),
+                replayed=partition.topic == self._replay,
+            )
+            for partition in sorted(partitions)
+        }
+        for partition, assignment in self.now.items():
+            self._lanes.setdefault(partition, Lane(assignment)).assignment = assignment
+
+    def take_back(self, partitions: set[Partition]) -> list[Assignment]:
+        """Have these partitions no longer; returns those that there were."""
+        return [self.now.pop(partition) for partition in partitions if partition in self.now]
+
+    def note(
+        self, batch: Mapping[Partition, list[Record]]
+    ) -> Iterator[Iterable[tuple[Queue, Record]]]:
+        """Note what was taken; yields the records, each with the queue that it belongs to.
+
+        What is not assigned any more is left to whoever reads it next.
+        """
+        by_key = self._settings.ordering == "key"
+        for partition, records in batch.items():
+            assignment = self.now.get(partition)
+            if assignment is None:
+                continue
+            assignment.statistics.received += len(records)
+            assignment.tracker.take(records)
+            lane = self._lanes[partition]
+            if by_key:
+                # No key, no order: a queue of its own for each such record.
+                yield [((lane, r.offset if r.key is None else r.key), r) for r in records]
+            else:
+                yield [((lane, None), record) for record in records]
+
+    @property
+    def in_flight(self) -> int:
+        """How many records are taken and not finished."""
+        return sum(assignment.tracker.in_flight for assignment in self.now.values())
+
+    @property
+    def at_most(self) -> int:
+        """How many records to take at once; 1 at least."""
+        half = _half(self._settings.max_in_flight_per_partition)
+        # Half of what is free at most: some is left for the other partitions.
+        return max(1, min(AT_ONCE, half, _half(self._free)))
+
+    def eligible(self) -> list[Partition]:
+        """Of which partitions to take, as far as the limits go."""
+        free = self._free
+        if free <= 0:
+            return []
+        # Half of a partition's limit is taken at once, while the other half is free.
+        most = min(self._settings.max_in_flight_per_partition // 2, GREED * free)
+        return [
+            partition
+            for partition, assignment in self.now.items()
+            if assignment.tracker.in_flight <= most
+        ]
+
+    @property
+    def _free(self) -> int:
+        """How many records may be taken over all partitions."""
+        return self._settings.max_in_flight - self.in_flight
+
+
+def _half(count: int) -> int:
+    return (count + 1) // 2

@@ -14,12 +14,11 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from typing import Final
 
-from .assignments import Assignment, Lane
+from .assignments import Assignment, Assignments
 from .committing import Committer
 from .contract import Topic
 from .delivery import Handle
 from .descriptions import describe
-from .headers import Record
 from .interceptors.outage import Held
 from .kafka import ConsumerBrokenError, KafkaConsumer, Moved, Partition
 from .settings import KafkaSettings
@@ -32,11 +31,6 @@ SIGN_OF_LIFE_S: Final = 5.0
 """The group is told at least so often that this member is alive, however busy it is."""
 FIRST_PAUSE_S: Final = 1.0
 LONGEST_PAUSE_S: Final = 30.0
-GREED: Final = 4
-"""A partition that has so many times as much in flight as is free takes no more."""
-
-AT_ONCE = 128
-"""How many records are taken at once: few enough to lie in a processor's cache until handled."""
 
 
 class Consumer:
@@ -55,12 +49,10 @@ class Consumer:
         self._kafka = connect(self._moved)
         # What comes over the replay topic finds its own topic, or is no message of this one.
         self._all = {**topics, replay: Topic(replay, messages=(), unknown="dead-letter")}
-        self._replay = replay
         self._settings = settings
         self.statistics = statistics
         self.held = held
-        self.assignments: dict[Partition, Assignment] = {}
-        self._lanes: dict[Partition, Lane] = {}
+        self._partitions = Assignments(self._all, replay, settings, statistics)
         self._changed = asyncio.Event()
         """Something was taken up or ended: there may be room, or a drain may be over."""
         self._workers = Workers(settings.max_concurrent_handlers, topics, held, self._changed)
@@ -119,9 +111,14 @@ class Consumer:
         self._workers.changed()
 
     @property
+    def assignments(self) -> Mapping[Partition, Assignment]:
+        """The partitions that this instance has."""
+        return self._partitions.now
+
+    @property
     def in_flight(self) -> int:
         """How many records are taken and not finished."""
-        return sum(assignment.tracker.in_flight for assignment in self.assignments.values())
+        return self._partitions.in_flight
 
     def lag(self, assignment: Assignment) -> int | None:
         """How many offsets a partition has from the first that is not finished to its end.
@@ -152,17 +149,16 @@ class Consumer:
 
     async def _poll(self) -> None:
         pause = FIRST_PAUSE_S
-        half = _half(self._settings.max_in_flight_per_partition)
         while not self._stopping:
             self.moved_at = time.monotonic()
             try:
                 if self._broken:
                     await self._replace()
                 await self._room()
-                # Half of what is free at most: some is left for the other partitions.
-                at_most = max(1, min(AT_ONCE, half, _half(self._free())))
-                batch = await self._kafka.take(self._eligible(), at_most)
-                self._take_up(batch)
+                batch = await self._kafka.take(self._eligible(), self._partitions.at_most)
+                if not self._stopping:  # else it is left to whoever reads it next
+                    for records in self._partitions.note(batch):
+                        self._workers.add(records)
             except Exception as error:  # nothing may end the poll task
                 self._broken = self._broken or isinstance(error, ConsumerBrokenError)
                 self.moved_at = time.monotonic()
@@ -182,23 +178,6 @@ class Consumer:
                     self._changed.clear()
                     await self._changed.wait()
 
-    def _take_up(self, batch: Mapping[Partition, list[Record]]) -> None:
-        by_key = self._settings.ordering == "key"
-        for partition, records in batch.items():
-            assignment = self.assignments.get(partition)
-            if assignment is None or self._stopping:
-                continue  # not taken, so whoever has the partition next reads it
-            assignment.statistics.received += len(records)
-            assignment.tracker.take(records)
-            lane = self._lanes[partition]
-            if by_key:
-                # No key, no order: a queue of its own for each such record.
-                self._workers.add(
-                    [((lane, r.offset if r.key is None else r.key), r) for r in records]
-                )
-            else:
-                self._workers.add([((lane, None), record) for record in records])
-
     async def _room(self) -> None:
         """Wait for room; but not so long that the group takes this member for dead."""
         with suppress(TimeoutError):
@@ -211,20 +190,7 @@ class Consumer:
         """From which partitions to take: none unless a handler is free for what comes."""
         if self.held or not self._workers.free:
             return []
-        free = self._free()
-        if free <= 0:
-            return []
-        # Half of a partition's limit is taken at once, while the other half is free.
-        most = min(self._settings.max_in_flight_per_partition // 2, GREED * free)
-        return [
-            partition
-            for partition, assignment in self.assignments.items()
-            if assignment.tracker.in_flight <= most
-        ]
-
-    def _free(self) -> int:
-        """How many records may be taken over all partitions."""
-        return self._settings.max_in_flight - self.in_flight
+        return self._partitions.eligible()
 
     async def _commit_regularly(self) -> None:
         while True:
@@ -251,17 +217,7 @@ class Consumer:
     # Rebalancing
 
     async def _assigned(self, partitions: set[Partition]) -> None:
-        self.assignments = {
-            partition: Assignment(
-                partition,
-                self._all[partition.topic],
-                self.statistics.topic(partition.topic),
-                replayed=partition.topic == self._replay,
-            )
-            for partition in sorted(partitions)
-        }
-        for partition, assignment in self.assignments.items():
-            self._lanes.setdefault(partition, Lane(assignment)).assignment = assignment
+        self._partitions.give(partitions)
         self.joined = True
         self.statistics.rebalances += 1
         logger.info("assigned: %s", _names(self.assignments))
@@ -269,11 +225,7 @@ class Consumer:
 
     async def _revoked(self, partitions: set[Partition]) -> None:
         """Finish what runs of these partitions, commit, let go. Awaited by the group."""
-        gone = [
-            self.assignments.pop(partition)
-            for partition in partitions
-            if partition in self.assignments
-        ]
+        gone = self._partitions.take_back(partitions)
         await self._drain(gone)
         await self._committer.commit(gone)
         if gone:
@@ -340,7 +292,3 @@ def _read_again(count: int) -> str:
     if not count:
         return "all that was taken is finished"
     return f"{count} records that were taken and not finished are read again by the next owner"
-
-
-def _half(count: int) -> int:
-    return (count + 1) // 2
