@@ -21,7 +21,10 @@ from axion_gen.runtime.kafka import Partition
 from .engine import PARTITIONS, Ending, Log, Process
 
 KEYS = st.sampled_from([b"a", b"b", None])
-ENDINGS: st.SearchStrategy[Ending] = st.sampled_from(["well", "temporary", "permanent", "outage"])
+ENDINGS: st.SearchStrategy[Ending] = st.sampled_from(
+    ["well", "well", "well", "temporary", "permanent", "outage"]
+)
+ENDS = st.lists(st.tuples(st.integers(0, 2), ENDINGS, st.booleans()), min_size=1, max_size=6)
 
 
 class Engine(RuleBasedStateMachine):
@@ -40,56 +43,47 @@ class Engine(RuleBasedStateMachine):
     # What comes
 
     @rule(
-        partition=st.sampled_from(PARTITIONS),
-        records=st.lists(st.tuples(KEYS, st.integers(0, 3)), min_size=1, max_size=8),
+        records=st.lists(
+            st.tuples(st.sampled_from(PARTITIONS), KEYS, st.integers(0, 2)), min_size=2, max_size=9
+        )
     )
-    def records_come(self, partition: Partition, records: list[tuple[bytes | None, int]]) -> None:
-        for key, gap in records:
-            self.log.write(partition, key, gap)
+    def records_come(self, records: list[tuple[Partition, bytes | None, int]]) -> None:
+        for record in records:
+            self.log.write(*record)
         self.process.pass_time(0.2)
 
     @rule(seconds=st.sampled_from([0.05, 0.3, 2.0, 40.0]))
     def time_passes(self, seconds: float) -> None:
         self.process.pass_time(seconds)
 
-    @rule(partition=st.sampled_from(PARTITIONS), more=st.integers(1, 3))
-    def records_are_deleted(self, partition: Partition, more: int) -> None:
-        """Only what this member has not read: of what it has in hand nobody can say the same."""
-        position = self.process.kafka.positions.get(partition)
-        if position is not None:
-            self.log.begins[partition] = max(
-                self.log.begins[partition], min(position + more, self.log.ends[partition])
-            )
-
-    @rule(partition=st.sampled_from(PARTITIONS))
-    def a_transaction_ends(self, partition: Partition) -> None:
-        self.log.ends[partition] += 1
+    @rule(partition=st.sampled_from(PARTITIONS), more=st.integers(1, 3), deleted=st.booleans())
+    def offsets_are_no_records(self, partition: Partition, more: int, deleted: bool) -> None:
+        """Any more: they were deleted, which is known only of what was not read. Or never were."""
+        log, position = self.log, self.process.kafka.positions.get(partition)
+        if not deleted:
+            log.ends[partition] += more
+        elif position is not None:
+            begin = min(position + more, log.ends[partition])
+            log.begins[partition] = max(log.begins[partition], begin)
         self.process.pass_time(0.2)
 
     # How handlers end
 
     @precondition(lambda self: bool(self.process.running))
-    @rule(which=st.integers(0, 2), how=ENDINGS)
-    def a_handler_ends(self, which: int, how: Ending) -> None:
-        running = self.process.running
-        self.process.end(running[which % len(running)], how)
-
-    @precondition(lambda self: bool(self.process.running))
-    @rule()
-    def handlers_end_well_for_a_while(self) -> None:
-        for _ in range(10):
-            if self.process.running:
-                self.process.end(self.process.running[0], "well")
+    @rule(ends=ENDS)
+    def handlers_end(self, ends: list[tuple[int, Ending, bool]]) -> None:
+        for which, how, committed in ends:
+            running = self.process.running
+            if running:
+                self.process.end(running[which % len(running)], how)
+            if committed:
+                self.process.pass_time(0.6)
 
     # What Kafka does
 
-    @rule(fail=st.booleans())
-    def commits_fail(self, fail: bool) -> None:
-        self.process.commits_fail = fail
-
-    @rule(fail=st.booleans())
-    def letters_fail(self, fail: bool) -> None:
-        self.process.letters_fail = fail
+    @rule(commits=st.booleans(), letters=st.booleans())
+    def what_is_written_fails(self, commits: bool, letters: bool) -> None:
+        self.process.commits_fail, self.process.letters_fail = commits, letters
 
     @precondition(lambda self: not self.revoking)
     @rule()
@@ -201,7 +195,7 @@ TestEngine = Engine.TestCase
 TestEngineByPartition = EngineByPartition.TestCase
 for machine in (Engine, EngineByPartition):
     machine.TestCase.settings = settings(
-        max_examples=100,
+        max_examples=150,
         stateful_step_count=40,
         deadline=None,
         suppress_health_check=[HealthCheck.too_slow],
