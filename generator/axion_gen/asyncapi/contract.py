@@ -1,7 +1,7 @@
 """The one model of a contract, whatever version of AsyncAPI it was written in."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from .diagnostics import Location, Source
@@ -31,6 +31,26 @@ class Key:
     location: Location
 
 
+@dataclass(frozen=True, slots=True)
+class Avro:
+    """A payload that is Avro on the wire."""
+
+    schema: object
+    """The Avro schema, as JSON has it, its references resolved."""
+    framed: bool = False
+    """Whether the bytes follow a zero byte and the schema's id in a registry, of four bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One example of a message."""
+
+    name: str
+    payload: object
+    headers: Mapping[str, object]
+    location: Location
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Message:
     """One message that a channel carries."""
@@ -42,6 +62,30 @@ class Message:
     """The id of a schema; none where the document says nothing of the payload."""
     key: Key | None
     location: Location
+    key_schema: str | None = None
+    """The id of the schema of a record's key (`key` of the Kafka binding)."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """The headers that the document declares with one value only (`const`), and that value."""
+    avro: Avro | None = None
+    """None: the payload is JSON."""
+    tombstone: bool = False
+    """Whether the payload may be null, which is a null value on the wire."""
+    correlation: str | None = None
+    """Where the id is that a reply repeats: the runtime expression of `correlationId`."""
+    examples: tuple[Example, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """What stands in braces in an address."""
+
+    name: str
+    description: str
+    location: Location
+    choices: tuple[str, ...] = ()
+    """All values there are; none: any value that Kafka allows in a topic's name."""
+    default: str | None = None
+    examples: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,12 +93,28 @@ class Topic:
     """One channel, on Kafka."""
 
     address: str
+    """The topic's name, before the prefix; a parameter stands in braces."""
     description: str
     messages: tuple[Message, ...]
     partitions: int
     replicas: int
     foreign_producers: bool
     unknown: Literal["skip", "dead-letter"]
+    location: Location
+    parameters: tuple[Parameter, ...] = ()
+    configuration: Mapping[str, str] = field(default_factory=dict)
+    """Settings of the topic, as Kafka names them (`topicConfiguration` of the binding)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What answers the messages of an operation."""
+
+    topic: Topic | None
+    """Where it is sent; none where only the request says it."""
+    messages: tuple[Message, ...]
+    address: str | None
+    """Where the request says to which topic: a runtime expression, `$message.header#/replyTo`."""
     location: Location
 
 
@@ -67,6 +127,7 @@ class Operation:
     topic: Topic
     messages: tuple[Message, ...]
     location: Location
+    reply: Reply | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +144,9 @@ class Contract:
     """By id: what the payloads of the topics' messages need."""
     sources: tuple[Source, ...]
     """The document and every file it refers to."""
+    group_id: str | None = None
+    """The consumer group (`groupId` of the Kafka binding of received operations)."""
+    client_id: str | None = None
 
     def messages(self, topic: Topic, action: Literal["send", "receive"]) -> tuple[Message, ...]:
         """The messages of a topic that are sent or received, in the order of the channel."""
