@@ -4,6 +4,7 @@ Start reading at `bus.py`; `handling.py` says what a record goes through on its 
 handler, `consumer.py` how records are taken and committed.
 """
 
+from .addresses import Parameter, TopicAddress
 from .bus import Bus
 from .client import Client, Key, Outgoing, Transport
 from .context import Context, Identity, Metadata, identity, log_context
@@ -47,10 +48,12 @@ __all__ = [
     "MetadataError",
     "NotRunningError",
     "Outgoing",
+    "Parameter",
     "PermanentError",
     "StartError",
     "Store",
     "Topic",
+    "TopicAddress",
     "Transport",
     "add_context",
     "identity",

@@ -5,6 +5,7 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from .addresses import family
 from .contract import Topic
 from .headers import Record
 from .kafka import Partition
@@ -84,17 +85,15 @@ class Assignments:
 
     def give(self, partitions: set[Partition]) -> None:
         """Have these partitions, and begin anew with each of them."""
-        self.now = {
-            partition: Assignment(
-                partition,
-                self._topics[partition.topic],
-                self._statistics.topic(partition.topic),
-                replayed=partition.topic == self._replay,
-            )
-            for partition in sorted(partitions)
-        }
+        self.now = {partition: self._given(partition) for partition in sorted(partitions)}
         for partition, assignment in self.now.items():
             self._lanes.setdefault(partition, Lane(assignment)).assignment = assignment
+
+    def _given(self, partition: Partition) -> Assignment:
+        topic = self._topics[partition.topic]
+        statistics = self._statistics.topic(family(partition.topic, topic))
+        replayed = partition.topic == self._replay
+        return Assignment(partition, topic, statistics, replayed=replayed)
 
     def take_back(self, partitions: set[Partition]) -> list[Assignment]:
         """Have these partitions no longer; returns those that there were."""

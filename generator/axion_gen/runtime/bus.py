@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar
 
+from .addresses import Topics
 from .client import Client, Outgoing, Transport
 from .consumer import Consumer
 from .contract import SERVICE_NAME, Contract, dead_letter_topic, replay_topic
@@ -145,7 +146,7 @@ class Bus(Generic[ClientT, HandlersT]):
         settings = self._settings or KafkaSettings.load()
         prefix = settings.topic_prefix
         client_id = settings.client_id or self.service
-        received = {prefix + topic.address: topic for topic in self.contract.received}
+        received = Topics(self.contract.received, prefix, self.contract.topics)
         async with AsyncExitStack() as stack:
             threads = Threads(settings.max_concurrent_handlers, "kafka handler")
             stack.callback(threads.shutdown)
@@ -153,14 +154,14 @@ class Bus(Generic[ClientT, HandlersT]):
             handle = call(self.contract, handlers, self.client, threads)
             letters_to = prefix + dead_letter_topic(self.service)
             replay = prefix + replay_topic(self.service)
-            needed = {prefix + topic.address for topic in self.contract.topics if topic.messages}
-            own = {letters_to, replay} if received else set()
+            needed = set(Topics((t for t in self.contract.topics if t.messages), prefix))
+            own = {letters_to, replay} if self.contract.received else set()
             kept_s = await require_topics(
                 settings,
                 client_id,
                 needed | own,
                 received=received,
-                dead_letters=letters_to if received else None,
+                dead_letters=letters_to if self.contract.received else None,
             )
             producer = KafkaProducer(settings, client_id)
             await producer.start()
@@ -170,7 +171,7 @@ class Bus(Generic[ClientT, HandlersT]):
             if isinstance(self._store, OutboxStore):
                 await self._store.start_relay(self.service, self._transport.write)
                 stack.push_async_callback(self._store.stop_relay)
-            if received and handlers is not None:
+            if self.contract.received and handlers is not None:
                 # Its own, with room for the added headers: a letter must fit if its record did.
                 letters = KafkaProducer(settings, client_id, extra_bytes=ADDED_BYTES)
                 await letters.start()
@@ -225,7 +226,7 @@ class Bus(Generic[ClientT, HandlersT]):
                 "the bus of %s runs on %s, reading %s",
                 self.service,
                 settings.bootstrap_servers,
-                ", ".join(received) or "nothing",
+                received.described or "nothing",
             )
             self.state = "running"
             try:

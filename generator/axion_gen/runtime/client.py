@@ -7,8 +7,9 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
+from .addresses import TopicAddress
 from .context import Metadata, complete
-from .contract import Contract
+from .contract import Contract, Message
 from .headers import Headers
 
 Key = str | bytes | UUID
@@ -20,7 +21,7 @@ class Outgoing:
     """A message on its way out."""
 
     topic: str
-    """The channel's address, before the prefix."""
+    """The channel's address, before the prefix; the values of its parameters are in it."""
     key: bytes | None
     value: bytes
     headers: Headers
@@ -43,12 +44,16 @@ class Client:
         self._transport = transport
 
     async def _emit(
-        self, topic: str, message: BaseModel, key: Key | None, metadata: Metadata | None
+        self,
+        topic: Any,  # an address, or a `TopicAddress`: the generated client says which
+        message: BaseModel,
+        key: Key | None,
+        metadata: Metadata | None,
     ) -> str:
         channel = self._contract.by_address.get(topic)
         declared = None if channel is None else channel.by_model.get(type(message))
         if declared is None:
-            raise self._not_in_contract(topic, message)
+            topic, declared = self._of_parameters(topic, message)
         headers = complete(metadata, declared.name)
         if key is None and declared.key is not None:
             key = str(declared.key(message))
@@ -59,12 +64,22 @@ class Client:
         await self._transport.send(Outgoing(topic, key, value, headers, message))
         return headers.message_id
 
-    def _not_in_contract(self, topic: str, message: BaseModel) -> TypeError:
+    def _of_parameters(
+        self, topic: str | TopicAddress, message: BaseModel
+    ) -> tuple[str, Message[Any]]:
+        """The topic of an address with parameters, and its message of this type."""
         try:
-            carried = [declared.model.__name__ for declared in self._contract.topic(topic).messages]
+            if isinstance(topic, TopicAddress):
+                address, channel = topic.address, topic._topic  # noqa: SLF001 - public to this package
+            else:
+                address, channel = topic, self._contract.topic(topic)
         except LookupError as error:
-            return TypeError(str(error))
-        return TypeError(
-            f"topic {topic!r} carries {', '.join(carried) or 'nothing'},"
-            f" not {type(message).__name__}"
-        )
+            raise TypeError(str(error)) from None
+        declared = channel.by_model.get(type(message))
+        if declared is None:
+            carried = [declared.model.__name__ for declared in channel.messages]
+            raise TypeError(
+                f"topic {channel.address!r} carries {', '.join(carried) or 'nothing'},"
+                f" not {type(message).__name__}"
+            )
+        return address, declared

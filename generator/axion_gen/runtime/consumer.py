@@ -14,6 +14,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from typing import Final
 
+from .addresses import also, family
 from .assignments import Assignment, Assignments
 from .committing import Committer
 from .contract import Topic
@@ -48,7 +49,7 @@ class Consumer:
         self._connect = connect
         self._kafka = connect(self._moved)
         # What comes over the replay topic finds its own topic, or is no message of this one.
-        self._all = {**topics, replay: Topic(replay, messages=(), unknown="dead-letter")}
+        self._all = also(topics, Topic(replay, messages=(), unknown="dead-letter"))
         self._settings = settings
         self.statistics = statistics
         self.held = held
@@ -261,7 +262,8 @@ class Consumer:
         if before is None:
             logger.info("%s[%d]: nothing was committed yet, starting at offset %d", *partition, to)
         else:
-            self.statistics.topic(partition.topic).jumps += 1
+            name = family(partition.topic, self._all[partition.topic])
+            self.statistics.topic(name).jumps += 1
             logger.error(
                 "%s[%d]: offset %d does not exist any more, going on at %d: records were deleted"
                 " before they were read, or the topic was made again",

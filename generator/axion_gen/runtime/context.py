@@ -6,7 +6,7 @@ it and nobody passes it by hand (standard, section 2).
 
 import asyncio
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -63,6 +63,11 @@ class Context(Generic[ClientT, IdentityT]):
     def topic(self) -> str:
         """The channel's address in the contract, without `KAFKA_TOPIC_PREFIX`."""
         return self._delivery.topic.address
+
+    @property
+    def parameters(self) -> Mapping[str, str]:
+        """What the topic's name has for the parameters of the address, by their names there."""
+        return self._delivery.topic.values
 
     @property
     def partition(self) -> int:

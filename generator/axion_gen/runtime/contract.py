@@ -1,12 +1,14 @@
 """The contract as the runtime needs it: topics, and the messages each one carries."""
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel
+
+from .addresses import Parameter, names
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
@@ -33,7 +35,10 @@ class Topic:
     """One channel of the contract on Kafka."""
 
     address: str
-    """The channel's address; the topic's name is this behind `KAFKA_TOPIC_PREFIX`."""
+    """The channel's address; the topic's name is this behind `KAFKA_TOPIC_PREFIX`.
+
+    A parameter stands in braces: then it is the address of several topics.
+    """
     messages: tuple[Message[Any], ...]
     """Every message the channel carries, received here or not."""
     partitions: int = 1
@@ -42,6 +47,9 @@ class Topic:
     """Others write here who do not know our headers: missing ones are filled, not refused."""
     unknown: Literal["skip", "dead-letter"] = "skip"
     """What becomes of a record whose type the contract does not know."""
+    parameters: tuple[Parameter, ...] = ()
+    values: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """The values of the parameters, for one of the topics of its address."""
 
     @cached_property
     def by_name(self) -> dict[str, Message[Any]]:
@@ -59,6 +67,11 @@ class Topic:
         return {message.model: message for message in self.messages}
 
     @property
+    def names(self) -> tuple[str, ...] | None:
+        """All topics of the address, without the prefix; none where they are not known."""
+        return names(self.address, self.parameters)
+
+    @property
     def received(self) -> tuple[Message[Any], ...]:
         """The messages of the channel that this service handles."""
         return tuple(message for message in self.messages if message.handler is not None)
@@ -74,8 +87,8 @@ class Contract:
 
     @cached_property
     def by_address(self) -> dict[str, Topic]:
-        """The topics by their channel's address."""
-        return {topic.address: topic for topic in self.topics}
+        """The topics by their channel's address; none of an address with parameters."""
+        return {topic.address: topic for topic in self.topics if not topic.parameters}
 
     @property
     def received(self) -> tuple[Topic, ...]:
@@ -83,10 +96,12 @@ class Contract:
         return tuple(topic for topic in self.topics if topic.received)
 
     def topic(self, address: str) -> Topic:
-        """The topic at an address; `LookupError` where the contract has none."""
+        """The topic at an address without parameters; `LookupError` where there is none."""
         topic = self.by_address.get(address)
         if topic is not None:
             return topic
+        if any(topic.address == address for topic in self.topics):
+            raise LookupError(f"{address!r} has parameters: give a topic with their values")
         known = ", ".join(topic.address for topic in self.topics) or "none"
         raise LookupError(f"the contract {self.title!r} has no topic {address!r}; it has {known}")
 

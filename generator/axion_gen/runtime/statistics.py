@@ -61,7 +61,7 @@ class Statistics:
     """What became of the service's records, and of its place in the group."""
 
     topics: dict[str, TopicStatistics] = field(default_factory=dict)
-    """By the topic's name on Kafka."""
+    """By the topic's name on Kafka, with the parameters of its address in braces."""
     commits: int = 0
     failed_commits: int = 0
     rebalances: int = 0

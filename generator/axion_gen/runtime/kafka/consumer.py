@@ -21,6 +21,7 @@ from aiokafka.errors import (  # type: ignore[import-untyped]  # ships no types
 
 # aiokafka declares its listener's methods as plain functions, and awaits what they return.
 # pyright: reportIncompatibleMethodOverride=false
+from ..addresses import Topics
 from ..errors import StartError
 from ..headers import Record
 from ..settings import KafkaSettings
@@ -108,6 +109,9 @@ class KafkaConsumer:
     async def start(self, topics: Iterable[str], revoked: Change, assigned: Change) -> None:
         """Join the group; `revoked` and `assigned` are awaited within each rebalance.
 
+        Where addresses have parameters it reads each topic whose name fits; one that is made
+        later is found within 30 s.
+
         It returns when the group has given out its partitions. A group that takes longer than
         `KAFKA_START_TIMEOUT_S`, since it waits for a member that died, is waited for in `take`.
 
@@ -115,7 +119,9 @@ class KafkaConsumer:
             StartError: no broker answers, or the group does not take this member.
         """
         consumer = self._consumer
-        consumer.subscribe(list(topics), listener=_Listener(self, revoked, assigned))
+        pattern = topics.pattern if isinstance(topics, Topics) else None
+        names = () if pattern else list(topics)
+        consumer.subscribe(names, pattern, _Listener(self, revoked, assigned))
         self._starting = asyncio.create_task(consumer.start(), name="kafka join")
         timeout = self._settings.start_timeout_s
         await asyncio.wait((self._starting,), timeout=timeout)

@@ -18,6 +18,7 @@ from aiokafka.record.default_records import (  # type: ignore[import-untyped]  #
     _DefaultRecordBatchPy,
 )
 
+from ..addresses import Topics
 from ..errors import StartError
 from ..interceptors.dead_letter import ADDED_BYTES
 from ..settings import KafkaSettings
@@ -63,12 +64,15 @@ async def require_topics(
     client = await _connected(settings, client_id)
     try:
         cluster = await client.fetch_all_metadata()
-        missing = sorted(set(needed) - set(cluster.topics(exclude_internal_topics=False)))
+        there: set[str] = cluster.topics(exclude_internal_topics=False)
+        missing = sorted(set(needed) - there)
         if missing:
             raise StartError(
                 f"topics are missing on {settings.bootstrap_servers}: {', '.join(missing)};"
                 " create them, for services create none"
             )
+        if isinstance(received, Topics):  # those too that only now have a name
+            sources = sorted({*sources, *(topic for topic in there if topic in received)})
         own = [] if dead_letters is None else [dead_letters]
         configuration = await _configuration(client, [*sources, *own]) if sources else {}
     except KafkaError as error:

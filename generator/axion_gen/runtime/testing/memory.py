@@ -14,6 +14,7 @@ from typing import Any, Final, Generic, TypeVar
 
 from pydantic import BaseModel
 
+from ..addresses import TopicAddress, Topics
 from ..client import Client, Key, Outgoing, Transport
 from ..context import Metadata
 from ..contract import Contract, Topic, dead_letter_topic, replay_topic
@@ -129,6 +130,7 @@ class MemoryBus(Generic[ClientT]):
         self.client: ClientT = client(contract, self)
         """Emits into `emitted`; what the service's own topics receive is not delivered."""
         self._contract = contract
+        self._topics = Topics(contract.topics)
         self._new_client = client
         self._handlers = handlers
         self._store = store or MemoryStore()
@@ -185,7 +187,7 @@ class MemoryBus(Generic[ClientT]):
         self,
         message: BaseModel,
         *,
-        topic: str | None = None,
+        topic: str | TopicAddress | None = None,
         key: Key | None = None,
         metadata: Metadata | None = None,
     ) -> Delivered:
@@ -193,7 +195,8 @@ class MemoryBus(Generic[ClientT]):
 
         Args:
             message: what arrives; the topic follows from its type.
-            topic: the topic's address, needed where several topics carry the type.
+            topic: the topic's address, needed where several topics carry the type, or where it
+                has parameters.
             key: the record's key, if not the contract's.
             metadata: headers that matter to the test; user and project have values already.
 
@@ -211,7 +214,7 @@ class MemoryBus(Generic[ClientT]):
         await Client(self._contract, sent)._emit(address, message, key, merged)  # noqa: SLF001 - typed by the generated client only
         (outgoing,) = sent.sent
         return await self.deliver_raw(
-            address, outgoing.key, outgoing.value, tuple(outgoing.headers.encode())
+            outgoing.topic, outgoing.key, outgoing.value, tuple(outgoing.headers.encode())
         )
 
     async def deliver_raw(
@@ -257,8 +260,8 @@ class MemoryBus(Generic[ClientT]):
 
     def _topic_for(self, record: MemoryRecord, came_from: Origin | None) -> Topic:
         if record.topic != replay_topic(SERVICE):
-            return self._contract.topic(record.topic)
-        received = {topic.address: topic for topic in self._contract.received}
+            return self._topics.get(record.topic) or self._contract.topic(record.topic)
+        received = Topics(self._contract.received, others=self._contract.topics)
         nobodys = Topic(record.topic, messages=(), unknown="dead-letter")
         return nobodys if came_from is None else received.get(came_from.topic, nobodys)
 
@@ -277,15 +280,18 @@ class MemoryBus(Generic[ClientT]):
 
     def _topic_of(self, message: BaseModel) -> str:
         carrying = [
-            topic.address
+            topic
             for topic in self._contract.received
             for declared in topic.received
             if declared.model is type(message)
         ]
         if len(carrying) != 1:
-            where = f"{' and '.join(carrying)} do: say topic=..." if carrying else "none does"
+            addresses = " and ".join(topic.address for topic in carrying)
+            where = f"{addresses} do: say topic=..." if carrying else "none does"
             raise LookupError(f"one received topic must carry {type(message).__name__}; {where}")
-        return carrying[0]
+        if carrying[0].parameters:
+            raise LookupError(f"{carrying[0].address} has parameters: say topic=... with values")
+        return carrying[0].address
 
 
 class _HeldError(BaseException):
