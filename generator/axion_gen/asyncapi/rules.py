@@ -43,6 +43,13 @@ RULES: Final = {
     "wrong-type": Rule("A value has another type than the specification says."),
     "missing-field": Rule("A field that the specification demands is missing."),
     "unknown-field": Rule("A field is not in the specification and does not start with `x-`."),
+    "binding-field": Rule(
+        "A binding without `bindingVersion` has a field that no version of it has.",
+        Severity.WARNING,
+    ),
+    "component-key": Rule(
+        "A key under `components` that the specification does not allow.", Severity.WARNING
+    ),
     "invalid-value": Rule("A value is not among those the specification allows."),
     "foreign-message": Rule("An operation names a message that its channel does not carry."),
     "trait-conflict": Rule("Two traits say different things where merging makes nonsense."),
@@ -61,6 +68,9 @@ RULES: Final = {
     "key-optional": Rule("`x-axion-key` names a property that may be absent.", Severity.WARNING),
     "extension-value": Rule("An `x-axion-...` field with a value that means nothing."),
     "message-duplicate": Rule("Two messages on one topic have the same name on the wire."),
+    "parameter-value": Rule(
+        "A value of a parameter that cannot stand in a topic's name.", Severity.WARNING
+    ),
     # names
     "name-none": Rule("A name no Python name can be made of."),
     "name-collision": Rule("Two names that become the same Python name."),

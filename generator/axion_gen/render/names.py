@@ -24,10 +24,11 @@ from typing import Final
 USED: Final = frozenset(
     {
         # imported by the generated modules, or defined there
-        "ABC", "Annotated", "AwareDatetime", "BaseModel", "Bus", "CONTRACT", "Client", "ConfigDict",
-        "Context", "Contract", "Field", "Final", "ForeignContext", "Handlers", "KafkaSettings",
-        "Key", "Literal", "MemoryBus", "Message", "Metadata", "Model", "NaiveDatetime", "RootModel",
-        "Topic", "TypeAlias", "TypeAliasType", "UUID", "Union",
+        "ABC", "Annotated", "Awaitable", "AwareDatetime", "BaseModel", "Bus", "CONTRACT",
+        "ClassVar", "Client", "ConfigDict", "Context", "Contract", "Field", "Final",
+        "ForeignContext", "Handlers", "KafkaSettings", "Key", "Literal", "MemoryBus", "Message",
+        "Metadata", "Model", "NaiveDatetime", "Parameter", "Reply", "RootModel", "Topic",
+        "TopicAddress", "TypeAlias", "TypeAliasType", "UUID", "Union",
     }
 )  # fmt: skip
 _RESERVED: Final = USED | set(dir(builtins)) | set(keyword.kwlist)

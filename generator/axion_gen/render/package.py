@@ -7,6 +7,7 @@ from typing import Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ..asyncapi.contract import Message, Topic
+from .addresses import ParameterView
 from .models import Models, key_expression
 from .plan import Plan
 from .text import docstring, literal
@@ -46,6 +47,9 @@ class TopicView:
     messages: tuple[MessageView, ...]
     sent: tuple[str, ...]
     """The classes of what is sent."""
+    address_class: str | None
+    """The class of its topics, where the address has parameters, which are its fields."""
+    parameters: tuple[ParameterView, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +106,8 @@ def _topic(plan: Plan, models: Models, topic: Topic) -> TopicView:
             for message in topic.messages
         ),
         sent=tuple(plan.classes[m] for m in plan.contract.messages(topic, "send")),
+        address_class=plan.addresses.get(topic),
+        parameters=plan.parameters[topic],
     )
 
 

@@ -6,6 +6,7 @@ from typing import Generic, TypeVar
 
 from ..asyncapi.contract import Contract, Message, Topic
 from ..asyncapi.diagnostics import Diagnostics, Location, shown
+from .addresses import ParameterView, address_class, parameters
 from .names import class_name, constant_name, handler_name
 
 ThingT = TypeVar("ThingT")
@@ -24,6 +25,9 @@ class Plan:
     """The method of each received message, by the message's name."""
     topics: dict[Topic, str]
     """The constant of each topic."""
+    addresses: dict[Topic, str]
+    """The class of each address with parameters."""
+    parameters: dict[Topic, tuple[ParameterView, ...]]
 
 
 def plan(contract: Contract, diagnostics: Diagnostics) -> Plan | None:
@@ -44,6 +48,12 @@ def plan(contract: Contract, diagnostics: Diagnostics) -> Plan | None:
     )
     if diagnostics.has_errors:
         return None  # what follows would only say it again
+    addresses = _named(
+        [_Thing(topic, topic.address, topic.location) for topic in topics if topic.parameters],
+        address_class,
+        diagnostics,
+    )
+    _compare(addresses, classes, diagnostics)
     handlers = _named(
         [_Thing(message, message.name, message.location) for message in received],
         handler_name,
@@ -58,6 +68,8 @@ def plan(contract: Contract, diagnostics: Diagnostics) -> Plan | None:
         schemas=schemas,
         handlers={message.name: name for message, name in handlers.items()},
         topics=topics,
+        addresses=addresses,
+        parameters={topic: parameters(topic, diagnostics) for topic in topics},
     )
 
 
@@ -100,6 +112,23 @@ def _named(
             )
         names[thing.thing] = name
     return names
+
+
+def _compare(
+    addresses: dict[Topic, str], classes: dict[Message, str], diagnostics: Diagnostics
+) -> None:
+    """The class of an address must not be called as that of a message."""
+    messages = {name: message for message, name in classes.items()}
+    for topic, name in addresses.items():
+        if name in messages:
+            diagnostics.add(
+                "name-collision",
+                f"the topics of {shown(topic.address)}, and the message"
+                f" {shown(messages[name].name)} on line {messages[name].location.line}, are both"
+                f" `{name}` in Python",
+                messages[name].location,
+                "give the message another `name`",
+            )
 
 
 def _schemas(
