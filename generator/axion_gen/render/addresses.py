@@ -44,7 +44,7 @@ def parameters(topic: Topic, diagnostics: Diagnostics) -> tuple[ParameterView, .
                 parameter.location,
                 "give one of them another name",
             )
-        choices = tuple(choice for choice in parameter.choices if _CHOICE.fullmatch(choice))
+        choices = choices_of(parameter)
         default = parameter.default
         fits = default in choices if choices else _VALUE.fullmatch(default or "")
         if len(choices) < len(parameter.choices) or (default is not None and not fits):
@@ -57,6 +57,11 @@ def parameters(topic: Topic, diagnostics: Diagnostics) -> tuple[ParameterView, .
             default=default if fits else None,
         )
     return tuple(views.values())
+
+
+def choices_of(parameter: Parameter) -> tuple[str, ...]:
+    """Its values, but for those that no topic can be called by."""
+    return tuple(choice for choice in parameter.choices if _CHOICE.fullmatch(choice))
 
 
 def _attribute(name: str) -> str:

@@ -9,7 +9,10 @@ import typer
 from rich.console import Console
 
 from ..asyncapi import Diagnostics, read_contract
+from ..asyncapi.contract import Topic
+from ..render.addresses import choices_of
 from ..report import Format, Result, report
+from ..runtime.addresses import Parameter, names
 from ..runtime.contract import dead_letter_topic, replay_topic
 from ..runtime.errors import BusError
 from ..runtime.testing.serve import serve
@@ -58,7 +61,9 @@ def broker(
         if contract is None:
             report(output, Result.FAILED, None, found=found)
             raise typer.Exit(2)
-        topics = {channel.address: channel.partitions for channel in contract.topics}
+        topics = {
+            name: channel.partitions for channel in contract.topics for name in _names(channel)
+        }
     if service is not None:
         topics |= {dead_letter_topic(service): 1, replay_topic(service): 1}
     topics |= _topics(topic or [])
@@ -73,6 +78,14 @@ def broker(
             console.print(f"  {name}  {partitions} partition{'s' if partitions > 1 else ''}")
 
     serve(topics, port, announce, brokers=brokers)
+
+
+def _names(topic: Topic) -> tuple[str, ...]:
+    """The topics of an address, as far as they are known beforehand."""
+    parameters = [
+        Parameter(parameter.name, choices_of(parameter)) for parameter in topic.parameters
+    ]
+    return names(topic.address, parameters) or ()
 
 
 def _topics(arguments: list[str]) -> dict[str, int]:

@@ -10,6 +10,7 @@ from aiokafka.errors import (  # type: ignore[import-untyped]  # ships no types
     UnknownTopicOrPartitionError,
 )
 
+from ..addresses import LONGEST_NAME
 from ..errors import (
     EmitError,
     KafkaUnavailableError,
@@ -134,6 +135,10 @@ class KafkaProducer:
     async def _send_in_turn(self, record: _Record, *, alone: bool) -> None:
         """Wait for a producer, the topic's partitions, and room for the record; then send it."""
         topic = record[0]
+        if len(topic) > LONGEST_NAME:
+            raise TopicRefusedError(
+                f"{topic} has {len(topic)} characters, a topic's name {LONGEST_NAME} at most"
+            )
         turn = self._turns.setdefault(topic, _Turn())
         turn.waiting += 1
         sent = False
