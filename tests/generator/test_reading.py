@@ -116,13 +116,6 @@ def test_bindings_may_be_referred_to(tmp_path: Path) -> None:
     assert contract_of(tmp_path, text).topics[0].partitions == 9
 
 
-def test_pointers_are_unescaped(tmp_path: Path) -> None:
-    text = small(payload="{$ref: '#/components/schemas/a~1b~0c%20d'}")
-    text += "components: {schemas: {'a/b~c d': {type: object, properties: {x: {type: string}}}}}"
-    contract = contract_of(tmp_path, text)
-    assert [schema.name for schema in contract.schemas.values()] == ["a/b~c d"]
-
-
 def test_each_file_is_read_in_its_own_place(tmp_path: Path) -> None:
     (tmp_path / "deep").mkdir()
     (tmp_path / "deep" / "thing.yaml").write_text(

@@ -7,6 +7,8 @@ from .contract import Contract
 from .diagnostics import Diagnostics, shown
 from .documents import Documents
 from .nodes import Node, kind
+from .specification import check_objects
+from .structure import Structure
 from .v3 import Reader
 
 READ_VERSIONS = "3.0"
@@ -23,6 +25,7 @@ def read_contract(path: Path, diagnostics: Diagnostics) -> Contract | None:
     root = documents.root()
     if root is None or not _is_readable(root, diagnostics):
         return None
+    check_objects(documents, Structure(diagnostics), root)
     contract = Reader(documents, diagnostics).contract(root)
     for check in CHECKS:
         check(contract, diagnostics)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from .rules import RULES, Severity
 
@@ -55,6 +56,10 @@ class Diagnostic:
         return RULES[self.rule].severity
 
 
+_ONCE_A_PLACE: Final = frozenset({"wrong-type", "unknown-field", "invalid-value"})
+"""Rules that one value breaks once, whoever stumbles over it and however they put it."""
+
+
 @dataclass(slots=True)
 class Diagnostics:
     """Everything found so far, in the order of the document, each finding once."""
@@ -63,7 +68,8 @@ class Diagnostics:
 
     def add(self, rule: str, message: str, location: Location, help: str) -> None:  # noqa: A002 - the word readers see
         """Note a finding; `help` is what a reader does about it."""
-        key = (rule, message, location.source, location.line, location.column)
+        said = "" if rule in _ONCE_A_PLACE else message
+        key = (rule, said, location.source, location.line, location.column)
         self._found.setdefault(key, Diagnostic(rule, message, help, location))
 
     def __iter__(self) -> Iterator[Diagnostic]:

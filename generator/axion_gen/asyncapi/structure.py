@@ -53,7 +53,7 @@ class Structure:
             return entry.value
         self.diagnostics.add(
             "invalid-value",
-            f"`{key}` is {_described(entry)}, not a whole number from 1",
+            f"`{key}` is {described(entry)}, not a whole number from 1",
             entry.location,
             f"write how many there are, or leave `{key}` out",
         )
@@ -68,7 +68,7 @@ class Structure:
             return entry.text
         self.diagnostics.add(
             rule,
-            f"`{key}` is {_described(entry)}",
+            f"`{key}` is {described(entry)}",
             entry.location,
             f"write {' or '.join(f'`{choice}`' for choice in choices)}, or leave it out",
         )
@@ -106,7 +106,8 @@ class Structure:
         self.diagnostics.add("invalid-value", message, location, help)
 
 
-def _described(node: Node) -> str:
+def described(node: Node) -> str:
+    """What a value is, for messages."""
     if isinstance(node.value, str):
         return shown(node.value)
     if isinstance(node.value, bool | int | float):
