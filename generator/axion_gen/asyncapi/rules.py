@@ -30,13 +30,17 @@ RULES: Final = {
     "file-unreadable": Rule("A file cannot be read, is not UTF-8, or is too large."),
     "syntax": Rule("A file is neither YAML 1.2 nor JSON."),
     "duplicate-key": Rule("A mapping has the same key twice."),
-    "too-complex": Rule("A file is nested too deeply, or its aliases unfold to too much."),
+    "too-complex": Rule(
+        "A file is nested too deeply, has too many values, or references lead through too many."
+    ),
     # references
     "reference-malformed": Rule("A `$ref` is not text that names a place."),
     "reference-dangling": Rule("A `$ref` names a place that does not exist."),
     "reference-cycle": Rule("A `$ref` leads back to itself."),
     "reference-outside": Rule("A `$ref` leaves the folder of the document."),
-    "reference-remote": Rule("A `$ref` names a document on the network.", not_yet=True),
+    "reference-remote": Rule(
+        "A `$ref` names a document on the network that may not be read, or cannot."
+    ),
     # the document
     "not-asyncapi": Rule("The document is not an AsyncAPI document."),
     "unsupported-version": Rule("The document's version is not read yet.", not_yet=True),
@@ -70,6 +74,9 @@ RULES: Final = {
     "message-duplicate": Rule("Two messages on one topic have the same name on the wire."),
     "parameter-value": Rule(
         "A value of a parameter that cannot stand in a topic's name.", Severity.WARNING
+    ),
+    "reply-parameters": Rule(
+        "A reply to an address with a parameter whose value is not known.", Severity.WARNING
     ),
     # names
     "name-none": Rule("A name no Python name can be made of."),

@@ -6,10 +6,11 @@ from typing import Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from ..asyncapi.contract import Message, Topic
+from ..asyncapi.contract import Message, Reply, Topic
 from .addresses import ParameterView
 from .models import Models, key_expression
 from .plan import Plan
+from .replies import reply_to, replying
 from .text import docstring, literal
 
 MODULES: Final = (
@@ -31,6 +32,29 @@ class MessageView:
     model: str
     key: str | None
     handler: str | None
+    correlation: str | None
+    reply: "ReplyView | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyView:
+    """What answers a message, as the templates see it."""
+
+    messages: tuple[MessageView, ...]
+    topic: str | None
+    address: str | None
+    awaited: bool
+    """Whether this service sends the request."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestView:
+    """Messages on a topic that have the same reply, as the template sees them."""
+
+    address: str
+    address_class: str | None
+    models: tuple[str, ...]
+    replies: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +84,8 @@ class HandlerView:
     model: str
     context: str
     documentation: str
+    replies: tuple[str, ...]
+    """The classes of what it returns."""
 
 
 def modules(plan: Plan, models: Models) -> dict[str, str]:
@@ -81,6 +107,7 @@ def modules(plan: Plan, models: Models) -> dict[str, str]:
         "description": contract.description,
         "topics": topics,
         "sent": [topic for topic in topics if topic.sent],
+        "requests": list(_requests(plan)),
         "handlers": list(_handlers(plan)),
     }
     return {name: environment.get_template(f"{name}.jinja").render(values) for name in MODULES}
@@ -97,11 +124,12 @@ def _topic(plan: Plan, models: Models, topic: Topic) -> TopicView:
         foreign_producers=topic.foreign_producers,
         unknown=topic.unknown,
         messages=tuple(
-            MessageView(
-                name=message.name,
-                model=plan.classes[message],
-                key=key_expression(plan, models, message),
+            _message(
+                plan,
+                models,
+                message,
                 handler=plan.handlers[message.name] if message in received else None,
+                reply=_reply(plan, models, topic, message),
             )
             for message in topic.messages
         ),
@@ -109,6 +137,54 @@ def _topic(plan: Plan, models: Models, topic: Topic) -> TopicView:
         address_class=plan.addresses.get(topic),
         parameters=plan.parameters[topic],
     )
+
+
+def _message(
+    plan: Plan,
+    models: Models,
+    message: Message,
+    handler: str | None = None,
+    reply: ReplyView | None = None,
+) -> MessageView:
+    return MessageView(
+        name=message.name,
+        model=plan.classes[message],
+        key=key_expression(plan, models, message),
+        handler=handler,
+        correlation=message.correlation,
+        reply=reply,
+    )
+
+
+def _reply(plan: Plan, models: Models, topic: Topic, message: Message) -> ReplyView | None:
+    reply = reply_to(plan.contract, topic, message)
+    if reply is None:
+        return None
+    operations = replying(plan.contract, topic, message)
+    return ReplyView(
+        messages=tuple(_message(plan, models, answer) for answer in reply.messages),
+        topic=reply.topic.address if reply.topic is not None and reply.address is None else None,
+        address=reply.address,
+        awaited=any(operation.action == "send" for operation in operations),
+    )
+
+
+def _requests(plan: Plan) -> Iterator[RequestView]:
+    """One for the messages of each topic that have the same reply, if this service sends them."""
+    for topic in plan.contract.topics:
+        found: dict[tuple[str, ...], list[str]] = {}
+        for message in topic.messages:
+            operations = replying(plan.contract, topic, message)
+            if any(operation.action == "send" for operation in operations):
+                classes = _classes(plan, reply_to(plan.contract, topic, message))
+                found.setdefault(classes, []).append(plan.classes[message])
+        for replies, requests in found.items():
+            yield RequestView(topic.address, plan.addresses.get(topic), tuple(requests), replies)
+
+
+def _classes(plan: Plan, reply: Reply | None) -> tuple[str, ...]:
+    messages = () if reply is None else reply.messages
+    return tuple(dict.fromkeys(plan.classes[message] for message in messages))
 
 
 def _handlers(plan: Plan) -> Iterator[HandlerView]:
@@ -121,10 +197,14 @@ def _handlers(plan: Plan) -> Iterator[HandlerView]:
         topics = " and ".join(f"`{topic.address}`" for topic, _ in places)
         message = places[0][1]
         text = f"Handle `{name}`, received on {topics}."
+        answers = [reply for place in places if (reply := reply_to(plan.contract, *place))]
+        if answers:
+            text += " What it returns is sent as the reply."
         foreign = any(topic.foreign_producers for topic, _ in places)
         yield HandlerView(
             name=plan.handlers[name],
             model=plan.classes[message],
             context="ForeignContext" if foreign else "Context",
             documentation=f"{text}\n\n{message.description}" if message.description else text,
+            replies=tuple(dict.fromkeys(c for reply in answers for c in _classes(plan, reply))),
         )

@@ -8,6 +8,7 @@ from ..asyncapi.contract import Contract, Message, Topic
 from ..asyncapi.diagnostics import Diagnostics, Location, shown
 from .addresses import ParameterView, address_class, parameters
 from .names import class_name, constant_name, handler_name
+from .replies import check_replies
 
 ThingT = TypeVar("ThingT")
 
@@ -32,7 +33,14 @@ class Plan:
 
 def plan(contract: Contract, diagnostics: Diagnostics) -> Plan | None:
     """Name everything; None if there are names that cannot be had, which are diagnosed."""
+    check_replies(contract, diagnostics)
     messages = dict.fromkeys(m for topic in contract.topics for m in topic.messages)
+    messages |= dict.fromkeys(
+        message
+        for operation in contract.operations
+        if operation.reply is not None
+        for message in operation.reply.messages
+    )
     received = dict.fromkeys(
         message for topic in contract.topics for message in contract.messages(topic, "receive")
     )

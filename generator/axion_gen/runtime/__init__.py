@@ -8,15 +8,18 @@ from .addresses import Parameter, TopicAddress
 from .bus import Bus
 from .client import Client, Key, Outgoing, Transport
 from .context import Context, Identity, Metadata, identity, log_context
-from .contract import Contract, Message, Topic
+from .contract import Contract, Message, Reply, Topic
 from .errors import (
     BusError,
     DependencyUnavailable,
     EmitError,
     InvalidMessageError,
+    InvalidReplyError,
     MetadataError,
     NotRunningError,
     PermanentError,
+    ReplyTimeoutError,
+    RequestError,
     StartError,
 )
 from .handlers import Handlers
@@ -40,6 +43,7 @@ __all__ = [
     "Health",
     "Identity",
     "InvalidMessageError",
+    "InvalidReplyError",
     "KafkaSettings",
     "Key",
     "MemoryStore",
@@ -50,6 +54,9 @@ __all__ = [
     "Outgoing",
     "Parameter",
     "PermanentError",
+    "Reply",
+    "ReplyTimeoutError",
+    "RequestError",
     "StartError",
     "Store",
     "Topic",

@@ -2,18 +2,17 @@
 
 import logging
 import math
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Generic, Literal, Self, TypeVar
 
 from .addresses import Topics
-from .client import Client, Outgoing, Transport
+from .client import Client, Transport
 from .consumer import Consumer
 from .contract import SERVICE_NAME, Contract, dead_letter_topic, replay_topic
-from .errors import NotRunningError, StartError
+from .errors import StartError
 from .handlers import Handlers
 from .handling import call, pipeline
-from .headers import RawHeaders
 from .health import Health, examine
 from .interceptors.dead_letter import ADDED_BYTES, DeadLetter
 from .interceptors.idempotency import Idempotency
@@ -22,10 +21,12 @@ from .interceptors.retry import Retry
 from .interceptors.slots import Places, Slots
 from .kafka import KafkaConsumer, KafkaProducer, require_topics
 from .open_letters import OpenLetters
+from .requests import Requests
 from .settings import KafkaSettings
 from .statistics import Statistics
 from .stores import MemoryStore, OutboxStore, RelayNumbers, Store
 from .threads import Threads
+from .transport import DeadLetterTopic, KafkaTransport
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import (  # type: ignore[import-not-found,unused-ignore]
@@ -82,8 +83,11 @@ class Bus(Generic[ClientT, HandlersT]):
         self._outages = outages
         self._tracing = tracing
         self._new_client = client
-        self._transport = _KafkaTransport(self.statistics)
-        self.client: ClientT = client(contract, self._traced(self._transport, "send"))
+        self._transport = KafkaTransport(self.statistics)
+        traced = self._traced(self._transport, "send")
+        self.client: ClientT = client(contract, traced)
+        self._requests = Requests(service, contract, traced)
+        self.client._requester = self._requests  # noqa: SLF001 - a part of the runtime
 
     @property
     def ready(self) -> bool:
@@ -151,10 +155,11 @@ class Bus(Generic[ClientT, HandlersT]):
             threads = Threads(settings.max_concurrent_handlers, "kafka handler")
             stack.callback(threads.shutdown)
             stack.callback(self._stopped)
-            handle = call(self.contract, handlers, self.client, threads)
+            handle = call(self.contract, handlers, self.client, threads, prefix)
             letters_to = prefix + dead_letter_topic(self.service)
             replay = prefix + replay_topic(self.service)
-            needed = set(Topics((t for t in self.contract.topics if t.messages), prefix))
+            named = (topic for topic in self.contract.topics if topic.messages)
+            needed = set(Topics((*named, *self._requests.topics), prefix))
             own = {letters_to, replay} if self.contract.received else set()
             kept_s = await require_topics(
                 settings,
@@ -168,6 +173,8 @@ class Bus(Generic[ClientT, HandlersT]):
             stack.push_async_callback(producer.stop)
             self._transport.open(producer, prefix)
             stack.callback(self._transport.close)
+            stack.push_async_callback(self._requests.stop)
+            await self._requests.start(settings, client_id)
             if isinstance(self._store, OutboxStore):
                 await self._store.start_relay(self.service, self._transport.write)
                 stack.push_async_callback(self._store.stop_relay)
@@ -197,7 +204,7 @@ class Bus(Generic[ClientT, HandlersT]):
                     pipeline(
                         Idempotency(store, consumer.pause),
                         DeadLetter(
-                            _DeadLetterTopic(letters, letters_to),
+                            DeadLetterTopic(letters, letters_to),
                             self.service,
                             group,
                             consumer.pause,
@@ -251,49 +258,3 @@ def _compare_retention(store: Store, kept_s: float | None) -> None:
             store.retention_s / 86400,
             kept,
         )
-
-
-class _KafkaTransport:
-    """Emits to Kafka while the bus runs."""
-
-    def __init__(self, statistics: Statistics) -> None:
-        self.producer: KafkaProducer | None = None
-        self._statistics = statistics
-        self._prefix = ""
-
-    def open(self, producer: KafkaProducer, prefix: str) -> None:
-        self.producer = producer
-        self._prefix = prefix
-
-    def close(self) -> None:
-        self.producer = None
-
-    def topic_name(self, address: str) -> str:
-        return self._prefix + address
-
-    def send(self, outgoing: Outgoing) -> Coroutine[Any, Any, None]:
-        headers = outgoing.headers.encode()
-        return self.write(outgoing.topic, outgoing.key, outgoing.value, headers)
-
-    async def write(
-        self, topic: str, key: bytes | None, value: bytes | None, headers: RawHeaders
-    ) -> None:
-        if self.producer is None:
-            raise NotRunningError("the bus is not running: emit within `async with bus.run(...)`")
-        try:
-            await self.producer.send(self._prefix + topic, key, value, headers)
-        except BaseException:
-            self._statistics.failed_emits += 1
-            raise
-        self._statistics.emitted += 1
-
-
-class _DeadLetterTopic:
-    """Where the service's dead letters go."""
-
-    def __init__(self, producer: KafkaProducer, topic: str) -> None:
-        self._producer = producer
-        self._topic = topic
-
-    async def write(self, key: bytes | None, value: bytes | None, headers: RawHeaders) -> None:
-        await self._producer.send(self._topic, key, value, headers)

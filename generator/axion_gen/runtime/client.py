@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from .addresses import TopicAddress
 from .context import Metadata, complete
 from .contract import Contract, Message
+from .errors import RequestError
 from .headers import Headers
 
 Key = str | bytes | UUID
@@ -28,6 +29,14 @@ class Outgoing:
     message: BaseModel
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Target:
+    """A topic that is known only now, and the message that goes there."""
+
+    address: str
+    message: Message[Any]
+
+
 class Transport(Protocol):
     """Where emitted messages go: Kafka, an outbox, memory."""
 
@@ -36,8 +45,26 @@ class Transport(Protocol):
         ...
 
 
+class Requester(Protocol):
+    """What sends requests and waits for their replies."""
+
+    def request(
+        self,
+        topic: str | TopicAddress,
+        message: BaseModel,
+        key: Key | None,
+        metadata: Metadata | None,
+        timeout_s: float,
+    ) -> Coroutine[Any, Any, BaseModel]:
+        """Send a request, and return its reply."""
+        ...
+
+
 class Client:
-    """The base of the generated client, which adds `emit` with the contract's types."""
+    """The base of the generated client, which adds `emit` and `request` with their types."""
+
+    _requester: Requester | None = None
+    """None within a transaction: what is sent there is sent once that has committed."""
 
     def __init__(self, contract: Contract, transport: Transport) -> None:
         self._contract = contract
@@ -53,7 +80,7 @@ class Client:
         channel = self._contract.by_address.get(topic)
         declared = None if channel is None else channel.by_model.get(type(message))
         if declared is None:
-            topic, declared = self._of_parameters(topic, message)
+            topic, declared = self._found(topic, message)
         headers = complete(metadata, declared.name)
         if key is None and declared.key is not None:
             key = str(declared.key(message))
@@ -64,10 +91,27 @@ class Client:
         await self._transport.send(Outgoing(topic, key, value, headers, message))
         return headers.message_id
 
-    def _of_parameters(
-        self, topic: str | TopicAddress, message: BaseModel
+    async def _request(
+        self,
+        topic: str | TopicAddress,
+        message: BaseModel,
+        key: Key | None,
+        metadata: Metadata | None,
+        timeout_s: float,
+    ) -> Any:
+        if self._requester is None:
+            raise RequestError(
+                "no request is made within a transaction: it would be sent only once that has"
+                " committed, so its reply cannot be waited for; use the client of the bus"
+            )
+        return await self._requester.request(topic, message, key, metadata, timeout_s)
+
+    def _found(
+        self, topic: str | TopicAddress | Target, message: BaseModel
     ) -> tuple[str, Message[Any]]:
-        """The topic of an address with parameters, and its message of this type."""
+        """The topic, and its message of this type, however the topic is given."""
+        if isinstance(topic, Target):
+            return topic.address, topic.message
         try:
             if isinstance(topic, TopicAddress):
                 address, channel = topic.address, topic._topic  # noqa: SLF001 - public to this package

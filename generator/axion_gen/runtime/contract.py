@@ -28,6 +28,24 @@ class Message(Generic[ModelT]):
     """Takes the record's key from the payload (`x-axion-key`); none: the record has no key."""
     handler: str | None = None
     """The method of `Handlers` that receives it; none: this service does not receive it."""
+    reply: "Reply | None" = None
+    """What answers it; none: nothing does."""
+    correlation: str | None = None
+    """Where the id is that its reply repeats, or that it repeats itself: a runtime expression."""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What answers a message."""
+
+    messages: tuple[Message[Any], ...]
+    """What the reply may be."""
+    topic: str | None = None
+    """The address of the topic where it is sent; none where the request names the topic."""
+    address: str | None = None
+    """Where in the request that is: a runtime expression, `$message.header#/replyTo`."""
+    awaited: bool = False
+    """Whether this service sends the request and waits for the reply."""
 
 
 @dataclass(frozen=True)  # no slots: what is looked up for each message is kept
@@ -95,6 +113,12 @@ class Contract:
         """The topics that this service reads."""
         return tuple(topic for topic in self.topics if topic.received)
 
+    @property
+    def names_replies(self) -> bool:
+        """Whether requests of this service name its own topic for their replies."""
+        messages = (message for topic in self.topics for message in topic.messages)
+        return any(m.reply is not None and m.reply.awaited and m.reply.address for m in messages)
+
     def topic(self, address: str) -> Topic:
         """The topic at an address without parameters; `LookupError` where there is none."""
         topic = self.by_address.get(address)
@@ -109,6 +133,11 @@ class Contract:
 def dead_letter_topic(service: str) -> str:
     """The topic of a service's dead letters, before the prefix (standard, section 4)."""
     return f"{service}-dlq"
+
+
+def replies_topic(service: str) -> str:
+    """The topic where a service reads the replies whose topic its requests name."""
+    return f"{service}-replies"
 
 
 def replay_topic(service: str) -> str:

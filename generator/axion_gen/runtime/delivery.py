@@ -42,6 +42,8 @@ class Delivery:
     """What it has failed with: at first, then what it is a dead letter for."""
     client: "Client | None" = None
     """Emits within the handler's transaction, with a store that has one."""
+    reply: BaseModel | None = None
+    """What its handler has returned, sent as its reply."""
     session: Any = None
     """That transaction, an `AsyncSession`."""
 

@@ -74,6 +74,18 @@ class InvalidMessageError(PermanentError):
     """A received record breaks the contract: its headers, its type or its payload."""
 
 
+class RequestError(PermanentError):
+    """A request cannot be made like this, or here: it was not sent."""
+
+
+class ReplyTimeoutError(BusError):
+    """No reply has come in time. What became of the request is unknown: it may be handled."""
+
+
+class InvalidReplyError(PermanentError):
+    """A reply has come, and breaks the contract; the request was handled."""
+
+
 def leaves(error: BaseException) -> Iterator[BaseException]:
     """The errors in a group, in groups of groups too; of another error, itself."""
     if isinstance(error, BaseExceptionGroup):

@@ -20,6 +20,7 @@ from .interceptors.dead_letter import DeadLetter
 from .interceptors.idempotency import Idempotency
 from .interceptors.retry import Retry
 from .interceptors.slots import Slots
+from .replies import Replies
 
 
 class Interceptor(Protocol):
@@ -42,7 +43,7 @@ class Watch(Protocol):
         ...
 
 
-Method = Callable[[Any, Context[Any, Any]], Coroutine[Any, Any, None]]
+Method = Callable[[Any, Context[Any, Any]], Coroutine[Any, Any, Any]]
 
 
 def pipeline(
@@ -103,7 +104,11 @@ def _raise_or(attempt: Handle) -> Handle:
 
 
 def call(
-    contract: Contract, handlers: Handlers | None, client: Client, threads: Executor
+    contract: Contract,
+    handlers: Handlers | None,
+    client: Client,
+    threads: Executor,
+    prefix: str = "",
 ) -> Handle:
     """The innermost step: the handler's method, within the context of its message.
 
@@ -118,16 +123,17 @@ def call(
             f"{topics} must be handled: give the handlers, `bus.run(MyHandlers())`;"
             " a process that only emits can do so with a SQL store, `bus.transaction()`"
         )
+    replies = Replies(contract, prefix)
     methods: dict[str, Method] = {}
+    replying = {m.handler for topic in contract.received for m in topic.received if m.reply}
     for topic in contract.received:
         for message in topic.received:
             name = message.handler or ""
             method = getattr(handlers, name, None)
             if method is None:
                 raise StartError(f"{message.name} on {topic.address} needs a handler: `{name}`")
-            methods[name] = (
-                method if inspect.iscoroutinefunction(method) else _in_thread(method, threads)
-            )
+            run = method if inspect.iscoroutinefunction(method) else _in_thread(method, threads)
+            methods[name] = replies.of(run) if name in replying else run
 
     def handle(delivery: Delivery) -> Coroutine[Any, Any, None]:
         message = delivery.message
@@ -142,7 +148,7 @@ def call(
 
 
 def _in_thread(method: Callable[[Any, Context[Any, Any]], Any], threads: Executor) -> Method:
-    async def run(payload: BaseModel, context: Context[Any, Any]) -> None:
+    async def run(payload: BaseModel, context: Context[Any, Any]) -> object:
         loop = asyncio.get_running_loop()
         thread_loop.set(loop)
         variables = copy_context()
@@ -162,6 +168,7 @@ def _in_thread(method: Callable[[Any, Context[Any, Any]], Any], threads: Executo
             await asyncio.wait((running,))
             raise
         if inspect.isawaitable(result):  # a plain `def` that returns a coroutine
-            await result
+            return await result
+        return result
 
     return run

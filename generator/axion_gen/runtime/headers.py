@@ -115,6 +115,22 @@ class Headers(NamedTuple):
         ]
 
 
+class _MoreHeaders(Headers):
+    """Headers with others behind them."""
+
+    more: list[tuple[str, bytes]]
+
+    def encode(self) -> list[tuple[str, bytes]]:
+        return super().encode() + self.more
+
+
+def with_more(headers: Headers, more: list[tuple[str, bytes]]) -> Headers:
+    """The headers of a message about to be emitted, and others that are not ours."""
+    extended = _MoreHeaders(*headers)
+    extended.more = [*getattr(headers, "more", ()), *more]
+    return extended
+
+
 def fault_of(name: str, value: str) -> str | None:
     """What is wrong with a header's value; none if it is as the standard wants it."""
     if not value:

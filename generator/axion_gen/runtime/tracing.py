@@ -25,7 +25,7 @@ from opentelemetry.trace.propagation.tracecontext import (  # type: ignore[impor
 
 from .client import Outgoing, Transport
 from .delivery import Delivery, Handle
-from .headers import Headers, RawHeaders
+from .headers import Headers, RawHeaders, with_more
 from .interceptors.dead_letter import stack_of
 
 CARRIED: Final = ("traceparent", "tracestate")
@@ -132,21 +132,11 @@ class _TracedTransport:
             },
         )
         with _current(span):
-            headers = _TracedHeaders(*outgoing.headers)
             carrier: dict[str, str] = {}
             _PROPAGATOR.inject(carrier)
-            headers.carried = [(name, value.encode()) for name, value in carrier.items()]
-            outgoing.headers = headers
+            carried = [(name, value.encode()) for name, value in carrier.items()]
+            outgoing.headers = with_more(outgoing.headers, carried)
             await self._transport.send(outgoing)
-
-
-class _TracedHeaders(Headers):
-    """A message's headers with those of the trace behind them."""
-
-    carried: list[tuple[str, bytes]]
-
-    def encode(self) -> list[tuple[str, bytes]]:
-        return super().encode() + self.carried
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from ..asyncapi.contract import Topic
 from ..render.addresses import choices_of
 from ..report import Format, Result, report
 from ..runtime.addresses import Parameter, names
-from ..runtime.contract import dead_letter_topic, replay_topic
+from ..runtime.contract import dead_letter_topic, replay_topic, replies_topic
 from ..runtime.errors import BusError
 from ..runtime.testing.serve import serve
 from . import dead_letters
@@ -54,7 +54,8 @@ def broker(
 
     Exit codes: 0 it was stopped; 1 it cannot run; 2 the document or an argument is wrong.
     """
-    topics = {}
+    topics: dict[str, int] = {}
+    contract = None
     if spec is not None:
         found = Diagnostics()
         contract = read_contract(spec, found)
@@ -66,6 +67,11 @@ def broker(
         }
     if service is not None:
         topics |= {dead_letter_topic(service): 1, replay_topic(service): 1}
+        if contract is not None and any(
+            operation.action == "send" and operation.reply is not None and operation.reply.address
+            for operation in contract.operations
+        ):
+            topics[replies_topic(service)] = 1
     topics |= _topics(topic or [])
 
     def announce(bootstrap_servers: str) -> None:

@@ -1,4 +1,4 @@
-"""Reads a whole topic from its beginning, outside of any consumer group."""
+"""Reads a whole topic, or what is added to it, outside of any consumer group."""
 
 # ruff: noqa: SLF001 - what is mended here is what aiokafka keeps to itself
 
@@ -32,8 +32,12 @@ class ReadError(BusError):
 class KafkaReader:
     """One reading of a topic: what it has, then what is added. Commits nothing."""
 
-    def __init__(self, settings: KafkaSettings, client_id: str, topic: str) -> None:
+    def __init__(
+        self, settings: KafkaSettings, client_id: str, topic: str, *, at_end: bool = False
+    ) -> None:
+        """From the beginning, or `at_end`: what is added once it has been entered."""
         self._settings = settings
+        self._at_end = at_end
         self._topic = topic
         self._ends: dict[TopicPartition, int] = {}
         """Where the topic ended at the beginning, for partitions not read so far yet."""
@@ -62,6 +66,10 @@ class KafkaReader:
                 await consumer.start()
                 self._damage.watch()
                 self._ends = await consumer.end_offsets(consumer.assignment())
+                if self._at_end:
+                    for partition, end in self._ends.items():
+                        consumer.seek(partition, end)
+                    self._ends = {}
         except BaseException as error:
             await self._stop()
             if isinstance(error, KafkaError | TimeoutError):

@@ -15,6 +15,7 @@ from typing import Any, Final, Generic, TypeVar
 from pydantic import BaseModel
 
 from ..addresses import TopicAddress, Topics
+from ..asking import Asking, completed
 from ..client import Client, Key, Outgoing, Transport
 from ..context import Metadata
 from ..contract import Contract, Topic, dead_letter_topic, replay_topic
@@ -30,6 +31,7 @@ from ..interceptors.retry import Retry
 from ..interceptors.slots import Places, Slots
 from ..statistics import TopicStatistics
 from ..stores import MemoryStore, Store
+from .requests import REPLIES_TO, MemoryRequests
 
 logger = logging.getLogger(__name__)
 
@@ -59,6 +61,8 @@ class Delivered:
     """What was delivered; `MemoryBus.redeliver` delivers it again."""
 
     record: MemoryRecord
+    reply: BaseModel | None = None
+    """What its handler returned as its reply, which is emitted too."""
 
     @property
     def message_id(self) -> str:
@@ -80,6 +84,8 @@ class Emitted:
     causation_id: str
     user_id: str | None
     project_id: str | None
+    headers: tuple[tuple[str, bytes], ...]
+    """All of them, as the record has them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +135,8 @@ class MemoryBus(Generic[ClientT]):
         """What was not handled since a dependency was away, in order."""
         self.client: ClientT = client(contract, self)
         """Emits into `emitted`; what the service's own topics receive is not delivered."""
+        self._requests = MemoryRequests(contract, self)
+        self.client._requester = self._requests  # noqa: SLF001 - a part of the runtime
         self._contract = contract
         self._topics = Topics(contract.topics)
         self._new_client = client
@@ -152,6 +160,10 @@ class MemoryBus(Generic[ClientT]):
         """Let the next emits raise these errors, one each, as Kafka's refusals would."""
         self._refusals.extend(errors)
 
+    def reply_with(self, *replies: BaseModel | Exception) -> None:
+        """Let the next requests get these replies, one each, or raise these errors."""
+        self._requests.replies.extend(replies)
+
     async def send(self, outgoing: Outgoing) -> None:
         """Record an emitted message: this bus is its client's transport."""
         self.emitted.append(self._emitted(outgoing))
@@ -171,6 +183,7 @@ class MemoryBus(Generic[ClientT]):
             causation_id=headers.causation_id,
             user_id=headers.user_id,
             project_id=headers.project_id,
+            headers=tuple(headers.encode()),
         )
 
     async def write(self, key: bytes | None, value: bytes | None, headers: RawHeaders) -> None:
@@ -211,7 +224,12 @@ class MemoryBus(Generic[ClientT]):
             user_id=merged.user_id or SOMEBODY.user_id,
             project_id=merged.project_id or SOMEBODY.project_id,
         )
-        await Client(self._contract, sent)._emit(address, message, key, merged)  # noqa: SLF001 - typed by the generated client only
+        client = Client(self._contract, sent)
+        _, declared = client._found(address, message)  # noqa: SLF001 - typed by the generated client only
+        if declared.reply is not None:
+            message = completed(message, declared, REPLIES_TO)
+            client = Client(self._contract, Asking(sent, declared, REPLIES_TO))
+        await client._emit(address, message, key, merged)  # noqa: SLF001
         (outgoing,) = sent.sent
         return await self.deliver_raw(
             outgoing.topic, outgoing.key, outgoing.value, tuple(outgoing.headers.encode())
@@ -249,14 +267,14 @@ class MemoryBus(Generic[ClientT]):
         came_from = origin(record) if record.topic == replay_topic(SERVICE) else None
         delivery = Delivery(record, self._topic_for(record, came_from), TopicStatistics())
         delivery.origin = came_from
-        delivered = Delivered(record)
         try:
             # In a task of its own, as from Kafka: its context is not that of the test.
             await asyncio.create_task(self._handle(delivery))
         except _HeldError as held:
             await self._store.abandon(delivery)
-            self.held.append(Held(delivered, held.error))
-        return delivered
+            self.held.append(Held(Delivered(record), held.error))
+        handled = delivery.outcome == "handled"
+        return Delivered(record, delivery.reply if handled else None)
 
     def _topic_for(self, record: MemoryRecord, came_from: Origin | None) -> Topic:
         if record.topic != replay_topic(SERVICE):
