@@ -62,7 +62,9 @@ async def test_what_cannot_be_brought_to_an_end_is_begun_again_and_named(
     async def broken(delivery: Delivery) -> None:
         for _ in faults:
             raise RuntimeError("a fault of ours")
-        await whole(delivery)
+        rest = whole(delivery)
+        if rest is not None:
+            await rest
 
     engine.handle = broken
     await engine.start()

@@ -16,8 +16,8 @@ from axion_gen.runtime.headers import (
     Headers,
     _decode_any,
     decode,
-    lines_in_order,
-    of_lines,
+    of_values,
+    values_in_order,
 )
 from axion_gen.runtime.testing.memory import MemoryRecord
 
@@ -120,8 +120,8 @@ def test_the_quick_way_and_the_slow_way_agree(
     headers: list[tuple[str, bytes | None]], foreign: bool
 ) -> None:
     written = record(*headers)
-    lines = lines_in_order(written.headers)
-    quick = None if lines is None else of_lines(lines)
+    values = values_in_order(written.headers)
+    quick = None if values is None else of_values(values)
     try:
         slow = _decode_any(written, foreign, None)
     except InvalidMessageError as error:
@@ -135,8 +135,8 @@ def test_the_quick_way_and_the_slow_way_agree(
 
 def test_what_our_client_writes_goes_the_quick_way() -> None:
     headers = [*GOOD.items(), ("x-message-id", str(uuid4()).encode()), ("x-message-type", b"cup")]
-    assert lines_in_order(headers) is not None
-    assert lines_in_order([*headers, ("traceparent", None)]) is not None
+    assert values_in_order(headers) is not None
+    assert values_in_order([*headers, ("traceparent", None)]) is not None
 
 
 @pytest.mark.parametrize("name", MANDATORY)

@@ -10,6 +10,7 @@ from .contract import Topic
 from .headers import Record
 from .kafka import Partition
 from .offsets import OffsetTracker
+from .queues import Lane
 from .settings import KafkaSettings
 from .statistics import Statistics, TopicStatistics
 
@@ -52,17 +53,11 @@ class Assignment:
             self.ending.set_result(None)
 
 
-@dataclass(eq=False, slots=True)
-class Lane:
-    """What the queues of a partition have in common, over all its assignments.
+PartitionLane = Lane[Assignment, Record]
+"""The queues of a partition, over all its assignments.
 
-    So a handler that outlives its assignment still holds its key if the partition comes back.
-    """
-
-    assignment: Assignment
-
-
-Queue = tuple[Lane, Hashable]
+So a handler that outlives its assignment still holds its key if the partition comes back.
+"""
 
 
 class Assignments:
@@ -77,7 +72,7 @@ class Assignments:
     ) -> None:
         self.now: dict[Partition, Assignment] = {}
         """What is assigned at present."""
-        self._lanes: dict[Partition, Lane] = {}
+        self._lanes: dict[Partition, PartitionLane] = {}
         self._topics = topics
         self._replay = replay
         self._settings = settings
@@ -87,7 +82,7 @@ class Assignments:
         """Have these partitions, and begin anew with each of them."""
         self.now = {partition: self._given(partition) for partition in sorted(partitions)}
         for partition, assignment in self.now.items():
-            self._lanes.setdefault(partition, Lane(assignment)).assignment = assignment
+            self._lanes.setdefault(partition, Lane(assignment)).owner = assignment
 
     def _given(self, partition: Partition) -> Assignment:
         topic = self._topics[partition.topic]
@@ -99,10 +94,15 @@ class Assignments:
         """Have these partitions no longer; returns those that there were."""
         return [self.now.pop(partition) for partition in partitions if partition in self.now]
 
+    def lanes(self, assignments: Iterable[Assignment]) -> set[PartitionLane]:
+        """The queues of their partitions."""
+        lanes = {assignment: self._lanes[assignment.partition] for assignment in assignments}
+        return {lane for assignment, lane in lanes.items() if lane.owner is assignment}
+
     def note(
         self, batch: Mapping[Partition, list[Record]]
-    ) -> Iterator[Iterable[tuple[Queue, Record]]]:
-        """Note what was taken; yields the records, each with the queue that it belongs to.
+    ) -> Iterator[tuple[PartitionLane, Iterable[tuple[Hashable, Record]]]]:
+        """Note what was taken; yields the records of each partition, each with its key.
 
         What is not assigned any more is left to whoever reads it next.
         """
@@ -116,9 +116,9 @@ class Assignments:
             lane = self._lanes[partition]
             if by_key:
                 # No key, no order: a queue of its own for each such record.
-                yield [((lane, r.offset if r.key is None else r.key), r) for r in records]
+                yield lane, ((r.offset if r.key is None else r.key, r) for r in records)
             else:
-                yield [((lane, None), record) for record in records]
+                yield lane, ((None, record) for record in records)
 
     @property
     def in_flight(self) -> int:

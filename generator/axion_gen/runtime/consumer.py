@@ -18,7 +18,7 @@ from .addresses import also, family
 from .assignments import Assignment, Assignments
 from .committing import Committer
 from .contract import Topic
-from .delivery import Handle
+from .delivery import Step
 from .descriptions import describe
 from .interceptors.outage import Held
 from .kafka import ConsumerBrokenError, KafkaConsumer, Moved, Partition
@@ -69,7 +69,7 @@ class Consumer:
         self.moved_at = time.monotonic()
         """When the poll task last went round: that it does is this instance's sign of life."""
 
-    async def start(self, handle: Handle) -> None:
+    async def start(self, handle: Step) -> None:
         """Join the group and begin to handle."""
         self._workers.start(handle)
         await self._kafka.start(self._all, self._revoked, self._assigned)
@@ -158,8 +158,8 @@ class Consumer:
                 await self._room()
                 batch = await self._kafka.take(self._eligible(), self._partitions.at_most)
                 if not self._stopping:  # else it is left to whoever reads it next
-                    for records in self._partitions.note(batch):
-                        self._workers.add(records)
+                    for lane, records in self._partitions.note(batch):
+                        self._workers.add(lane, records)
             except Exception as error:  # nothing may end the poll task
                 self._broken = self._broken or isinstance(error, ConsumerBrokenError)
                 self.moved_at = time.monotonic()
@@ -237,7 +237,7 @@ class Consumer:
     async def _drain(self, assignments: Collection[Assignment]) -> None:
         """Finish what runs of some partitions, and begin nothing; bounded in time."""
         assignments = set(assignments)
-        self._workers.drop(assignments)
+        self._workers.drop(self._partitions.lanes(assignments))
         for assignment in assignments:
             assignment.end()
         with suppress(TimeoutError):

@@ -24,7 +24,7 @@ from .headers import (
     Headers,
     RawHeaders,
     checked,
-    lines_in_order,
+    values_in_order,
 )
 from .identifiers import derived_message_id, new_correlation_id, new_message_id
 
@@ -198,7 +198,7 @@ def turn_to(delivery: Delivery) -> None:
     here = current.get()
     if not (isinstance(here, Context) and here._delivery is delivery):  # noqa: SLF001 - its own
         if delivery.headers is None:  # not looked at yet, or wrong
-            delivery.lines = lines_in_order(delivery.record.headers)
+            delivery.values = values_in_order(delivery.record.headers)
         current.set(None if delivery.headers is None else Context(delivery, None))
 
 

@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 from .contract import Message, Topic
 from .dead_letters import Origin
-from .headers import Headers, Record, message_id_of, of_lines
+from .headers import Headers, Record, Values, message_id_of, of_values
 from .identifiers import idempotency_key
 from .statistics import TopicStatistics
 
@@ -25,7 +25,7 @@ class Delivery:
     One is made for each record, so what is rarely set is a default of the class.
     """
 
-    lines: bytes | None = None
+    values: Values | None = None
     """Its headers, if they are as our own client writes them, not taken apart yet."""
     message: Message[Any] | None = None
     payload: BaseModel | None = None
@@ -57,8 +57,8 @@ class Delivery:
     @property
     def headers(self) -> Headers | None:
         """Its headers; none until they have been checked."""
-        if self._headers is None and self.lines is not None:
-            self._headers = of_lines(self.lines)
+        if self._headers is None and self.values is not None:
+            self._headers = of_values(self.values)
         return self._headers
 
     @headers.setter
@@ -86,6 +86,12 @@ class Delivery:
 
 Handle = Callable[[Delivery], Coroutine[Any, Any, None]]
 """Handles a delivery to its end, or raises what went wrong."""
+
+Step = Callable[[Delivery], Awaitable[None] | None]
+"""The same, and without a coroutine where nothing is to be waited for: most messages go so.
+
+Returns None if all is done, else what is still to be awaited.
+"""
 
 Pause = Callable[[float], Awaitable[None]]
 """Waits for so many seconds, while others may use the handler's place.

@@ -2,7 +2,7 @@
 
 import asyncio
 import inspect
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Executor
 from contextvars import copy_context
 from typing import Any, Protocol
@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from .client import Client
 from .context import Context, current, thread_loop, turn_to
 from .contract import Contract
-from .delivery import Delivery, Handle
+from .delivery import Delivery, Handle, Step
 from .errors import StartError
 from .handlers import Handlers
 from .interceptors.acceptance import accept
@@ -55,7 +55,7 @@ def pipeline(
     transact: Callable[[Handle], Handle],
     handler: Handle,
     watch: Watch | None = None,
-) -> Handle:
+) -> Step:
     """The way of a record, from the outside in.
 
     It is:
@@ -72,33 +72,52 @@ def pipeline(
     """
     attempt = slots.wrap(transact(handler))
     if watch is not None:
-        attempt = watch.attempt(attempt)
+        attempt = watch.attempt(_awaiting(attempt))
     again = retry.wrap(_raise_or(attempt))
     if outage is not None:
         again = outage.wrap(again)
     buried = dead_letter.wrap(again)
 
-    async def rescued(delivery: Delivery) -> None:
+    def rescued(delivery: Delivery) -> Awaitable[None] | None:
         try:
-            if accept(delivery):
-                await attempt(delivery)
+            rest = attempt(delivery) if accept(delivery) else None
         except Exception as error:  # whatever it is, it ends in one of the three
-            turn_to(delivery)
-            delivery.error = error
-            await buried(delivery)
+            return rescue(delivery, error)
+        return None if rest is None else finish(delivery, rest)
+
+    async def finish(delivery: Delivery, rest: Awaitable[None]) -> None:
+        try:
+            await rest
+        except Exception as error:  # as above
+            await rescue(delivery, error)
+
+    async def rescue(delivery: Delivery, error: Exception) -> None:
+        turn_to(delivery)
+        delivery.error = error
+        await buried(delivery)
 
     whole = idempotency.wrap(rescued)
-    return whole if watch is None else watch.message(whole)
+    return whole if watch is None else watch.message(_awaiting(whole))
 
 
-def _raise_or(attempt: Handle) -> Handle:
+def _awaiting(step: Step) -> Handle:
+    async def handle(delivery: Delivery) -> None:
+        rest = step(delivery)
+        if rest is not None:
+            await rest
+
+    return handle
+
+
+def _raise_or(attempt: Step) -> Handle:
     """The first time raise what a delivery has failed with, then attempt it."""
+    handle_again = _awaiting(attempt)
 
     async def handle(delivery: Delivery) -> None:
         error, delivery.error = delivery.error, None
         if error is not None:
             raise error
-        await attempt(delivery)
+        await handle_again(delivery)
 
     return handle
 

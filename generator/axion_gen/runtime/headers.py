@@ -46,11 +46,15 @@ _FORMS: Final = {
     TIMESTAMP: (_MILLISECONDS, "Unix milliseconds"),
 }
 
-_UUID_LINE = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
-_LINES = re.compile(
-    rf"{_UUID_LINE}\n[ -~]+\n[ -~]+\n[ -~]+\n[0-9]{{1,14}}\n{_UUID_LINE}\n[ -~]+".encode()
+_PRINTABLE = bytes(range(0x20, 0x7F))
+_UUID_SIGNS = bytes(
+    sign if sign == ord("-") else ord("x") if chr(sign) in "0123456789abcdef" else 0
+    for sign in range(256)
 )
-"""The headers in their order, a line each: what our own client writes is checked in one go."""
+_UUID_FORM = b"xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx"
+_TWO_UUIDS = _UUID_FORM * 2
+_SEPARATORS = b"\n" * 3
+_MOST_DIGITS = 14
 
 RawHeaders = Sequence[tuple[str, bytes | None]]
 """Headers as a record has them: in order, a name more than once, a value that may be null."""
@@ -184,28 +188,30 @@ def decode(
     Raises:
         InvalidMessageError: a mandatory header is missing, or one is there twice or malformed.
     """
-    lines = lines_in_order(record.headers)
-    return _decode_any(record, foreign_producers, source) if lines is None else of_lines(lines)
+    values = values_in_order(record.headers)
+    return _decode_any(record, foreign_producers, source) if values is None else of_values(values)
 
 
-def of_lines(lines: bytes) -> Headers:
-    """The headers that `lines_in_order` has found to be right."""
-    correlation_id, causation_id, user_id, project_id, timestamp, message_id, message_type = (
-        lines.decode().split("\n")
-    )
+Values = tuple[bytes, bytes, bytes, bytes, bytes, bytes, bytes]
+"""The values of our headers, in their order."""
+
+
+def of_values(values: Values) -> Headers:
+    """The headers that `values_in_order` has found to be right."""
+    correlation_id, causation_id, user_id, project_id, timestamp, message_id, message_type = values
     return Headers(
-        correlation_id,
-        causation_id,
-        user_id,
-        project_id,
+        correlation_id.decode(),
+        causation_id.decode(),
+        user_id.decode(),
+        project_id.decode(),
         int(timestamp),
-        message_id,
-        message_type,
+        message_id.decode(),
+        message_type.decode(),
     )
 
 
-def lines_in_order(headers: RawHeaders) -> bytes | None:
-    """The values our own client wrote, checked, a line each; none if anything is unusual.
+def values_in_order(headers: RawHeaders) -> Values | None:
+    """The values our own client wrote, checked; none if anything is unusual.
 
     Most messages go this way, and are not taken apart: most headers are never asked for.
     """
@@ -216,16 +222,20 @@ def lines_in_order(headers: RawHeaders) -> bytes | None:
             return None
         headers = headers[: len(IN_ORDER)]
     (n0, v0), (n1, v1), (n2, v2), (n3, v3), (n4, v4), (n5, v5), (n6, v6) = headers
-    if (n0, n1, n2, n3, n4, n5, n6) != IN_ORDER:
+    if (n0, n1, n2, n3, n4, n5, n6) != IN_ORDER or not (
+        v0 and v1 and v2 and v3 and v4 and v5 and v6
+    ):
         return None
-    try:
-        lines = b"\n".join((v0, v1, v2, v3, v4, v5, v6))  # type: ignore[arg-type]  # see below
-    except TypeError:  # a null
+    texts = b"\n".join((v1, v2, v3, v6))
+    if (
+        (v0 + v5).translate(_UUID_SIGNS) != _TWO_UUIDS
+        or not v4.isdigit()
+        or len(v4) > _MOST_DIGITS
+        or texts.translate(None, _PRINTABLE) != _SEPARATORS
+        or len(texts) > MAX_VALUE_BYTES  # together they are short enough for one
+    ):
         return None
-    # All values together are short enough for one.
-    if len(lines) > MAX_VALUE_BYTES or _LINES.fullmatch(lines) is None:
-        return None
-    return lines
+    return v0, v1, v2, v3, v4, v5, v6
 
 
 def _decode_any(record: Record, foreign_producers: bool, source: Place | None) -> Headers:

@@ -3,7 +3,10 @@
 from collections.abc import Callable, Coroutine, Generator
 from time import perf_counter
 from types import coroutine
-from typing import Any
+from typing import Any, Final
+
+DONE: Final = object()
+"""What `next` gives for a coroutine that never waited."""
 
 
 @coroutine
@@ -13,13 +16,12 @@ def resume(
     run: Callable[..., Any],
     watch: Callable[[float], None],
 ) -> Generator[Any, Any, None]:
-    """Go on with a coroutine that was begun by `send(None)`, which gave `awaited`.
+    """Go on with a coroutine that was begun, and gave `awaited`.
 
         run = copy_context().run
-        try:
-            awaited = run(begun.send, None)
-        except StopIteration:
-            return  # it is done, without a task, a timer or a future
+        awaited = run(next, begun.__await__(), DONE)  # raises no StopIteration, which is slow
+        if awaited is DONE:
+            return  # without a task, a timer or a future
         await resume(begun, awaited, run, watch)
 
     `run` makes each step, in a context of its own; `watch` is told how long the step kept

@@ -6,16 +6,16 @@ another in its place meanwhile.
 
 import asyncio
 import logging
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Hashable, Iterable, Mapping
 from contextvars import Context, ContextVar, copy_context
 from time import perf_counter as clock
 from typing import Final
 
-from .assignments import Assignment, Queue
+from .assignments import Assignment, PartitionLane
 from .context import current, turn_to
 from .contract import Topic
 from .dead_letters import origin
-from .delivery import Delivery, Handle, LetGoError
+from .delivery import Delivery, LetGoError, Step
 from .headers import Record
 from .interceptors.insistence import insist
 from .interceptors.outage import Held
@@ -52,7 +52,7 @@ class Workers:
         self._held = held
         self._changed = changed
         """Set when there may be room for more, or when all that ran of a partition has ended."""
-        self._queues: KeyQueues[Queue, Record] = KeyQueues()
+        self._queues: KeyQueues[Assignment, Record] = KeyQueues()
         self._tasks: set[asyncio.Task[None]] = set()
         self._pausing = 0
         self._employing = False
@@ -60,7 +60,7 @@ class Workers:
         self._crowded = False
         """Whether there may be more workers at work than handlers allowed."""
 
-    def start(self, handle: Handle) -> None:
+    def start(self, handle: Step) -> None:
         """Begin; `handle` sees a delivery to its end."""
         self._handle = handle
         # A worker is employed by another's message, whose context it must not have.
@@ -72,15 +72,15 @@ class Workers:
         """Whether a handler is free for what comes: nothing that is here already waits for it."""
         return not self._queues.ready and self._places() > 0
 
-    def add(self, records: Iterable[tuple[Queue, Record]]) -> None:
-        """Have records handled, each behind the others of its queue."""
-        self._queues.add(records)
+    def add(self, lane: PartitionLane, records: Iterable[tuple[Hashable, Record]]) -> None:
+        """Have records of a partition handled, each behind the others of its key."""
+        self._queues.add(lane, records)
         self._employ()
 
-    def drop(self, assignments: Collection[Assignment]) -> None:
+    def drop(self, lanes: Collection[PartitionLane]) -> None:
         """Forget what has not begun of partitions that are given back."""
-        for lane, _ in self._queues.drop(lambda queue: queue[0].assignment in assignments):
-            lane.assignment.statistics.dropped += 1
+        for lane in self._queues.drop(lanes):
+            lane.owner.statistics.dropped += 1
 
     def changed(self) -> None:
         """Look again at what may be taken, and whether another worker may be employed."""
@@ -163,8 +163,8 @@ class Workers:
             if not self._employing:
                 self._employing = True
                 loop.call_soon(self._employ)  # it comes to that when this one waits
-            queue, record = queues.ready.popleft()
-            worker.assignment = assignment = queue[0].assignment
+            lane, key, record = queues.ready.popleft()
+            worker.assignment = assignment = lane.owner
             assignment.running += 1
             delivery = Delivery(record, assignment.topic, assignment.statistics)
             if assignment.replayed:
@@ -172,7 +172,9 @@ class Workers:
             entries = held.entries
             try:
                 try:
-                    await handle(delivery)
+                    rest = handle(delivery)
+                    if rest is not None:
+                        await rest
                 except Exception:  # not the handler's: ours
                     await self._again(delivery)
                 else:
@@ -184,7 +186,7 @@ class Workers:
                 assignment.tracker.finish(record.offset)
             finally:
                 assignment.running -= 1
-                queues.release(queue)
+                queues.release(lane, key)
                 if not queues.ready or not assignment.running:
                     self._changed.set()
             if clock() > breath:
@@ -202,7 +204,9 @@ class Workers:
         async def handle() -> None:
             delivery = Delivery(failed.record, failed.topic, failed.statistics)
             delivery.origin = failed.origin
-            await self._handle(delivery)
+            rest = self._handle(delivery)
+            if rest is not None:
+                await rest
 
         await insist(handle, "cannot be brought to an end", failed, self.pause)
 

@@ -2,14 +2,19 @@
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import TypeVar
 
 from ..context import turn_to
-from ..delivery import Delivery, Handle, LetGoError, Pause
+from ..delivery import Delivery, LetGoError, Pause, Step
 from ..stores import Begun, Store
 from .insistence import insist
 
 logger = logging.getLogger(__name__)
+
+ResultT = TypeVar("ResultT")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,56 +28,88 @@ class Idempotency:
     store: Store
     pause: Pause
 
-    def wrap(self, following: Handle) -> Handle:
+    def wrap(self, following: Step) -> Step:
         """Handle a delivery once."""
-        store = self.store
+        return _Once(self.store, self.pause, following).handle
 
-        async def handle(delivery: Delivery) -> None:
-            try:
-                begun = store.begin(delivery)
-                if not isinstance(begun, Begun):
-                    begun = await begun
-            except Exception:  # the store's outage is nobody's dead letter
-                begun = await insist(
-                    lambda: self._begin(delivery),
-                    "cannot be begun",
-                    delivery,
-                    self.pause,
-                )
-            if begun.processed:
-                delivery.outcome = "duplicate"
-                delivery.statistics.duplicates += 1
-                turn_to(delivery)
-                logger.info("%s: already processed, skipped", delivery.place)
-                return
-            delivery.deliveries = begun.deliveries
-            try:
-                await following(delivery)
-                if delivery.outcome == "handled":
-                    delivery.statistics.handled += 1
-                if not delivery.marked:
-                    try:
-                        marking = store.end(delivery)
-                        if marking is not None:
-                            await marking
-                    except Exception:  # repeated until it holds, as above
-                        await insist(
-                            lambda: self._end(delivery),
-                            "cannot be marked",
-                            delivery,
-                            self.pause,
-                        )
-            except (asyncio.CancelledError, LetGoError):
-                await store.abandon(delivery)
-                raise
 
-        return handle
+@dataclass(frozen=True, slots=True)
+class _Once:
+    store: Store
+    pause: Pause
+    following: Step
 
-    async def _begin(self, delivery: Delivery) -> Begun:
-        begun = self.store.begin(delivery)
-        return begun if isinstance(begun, Begun) else await begun
+    def handle(self, delivery: Delivery) -> Awaitable[None] | None:
+        try:
+            begun = self.store.begin(delivery)
+        except Exception:  # the store's outage is nobody's dead letter
+            return self._begin(delivery, None)
+        if isinstance(begun, Begun):
+            return self._go_on(delivery, begun)
+        return self._begin(delivery, begun)
 
-    async def _end(self, delivery: Delivery) -> None:
-        marking = self.store.end(delivery)
-        if marking is not None:
-            await marking
+    async def _begin(self, delivery: Delivery, begun: Awaitable[Begun] | None) -> None:
+        found = await self._insist("cannot be begun", delivery, begun, self.store.begin)
+        rest = self._go_on(delivery, found)
+        if rest is not None:
+            await rest
+
+    def _go_on(self, delivery: Delivery, begun: Begun) -> Awaitable[None] | None:
+        if begun.processed:
+            delivery.outcome = "duplicate"
+            delivery.statistics.duplicates += 1
+            turn_to(delivery)
+            logger.info("%s: already processed, skipped", delivery.place)
+            return None
+        delivery.deliveries = begun.deliveries
+        rest = self.following(delivery)
+        if rest is not None:
+            return self._finish(delivery, rest)
+        _count(delivery)
+        if delivery.marked:
+            return None
+        try:
+            marking = self.store.end(delivery)
+        except Exception:  # repeated until it holds
+            return self._mark(delivery, None)
+        return None if marking is None else self._mark(delivery, marking)
+
+    async def _finish(self, delivery: Delivery, rest: Awaitable[None]) -> None:
+        try:
+            await rest
+        except (asyncio.CancelledError, LetGoError):
+            await self.store.abandon(delivery)
+            raise
+        _count(delivery)
+        if not delivery.marked:
+            await self._mark(delivery, None)
+
+    async def _mark(self, delivery: Delivery, marking: Awaitable[None] | None) -> None:
+        try:
+            await self._insist("cannot be marked", delivery, marking, self.store.end)
+        except (asyncio.CancelledError, LetGoError):
+            await self.store.abandon(delivery)
+            raise
+
+    async def _insist(
+        self,
+        what: str,
+        delivery: Delivery,
+        first: Awaitable[ResultT] | None,
+        action: Callable[[Delivery], Awaitable[ResultT] | ResultT],
+    ) -> ResultT:
+        """Repeat an action until it succeeds; `first` is a try of it that is under way."""
+
+        async def attempt() -> ResultT:
+            nonlocal first
+            result, first = action(delivery) if first is None else first, None
+            return await result if isinstance(result, Awaitable) else result
+
+        with suppress(Exception):  # what comes of the second one is told
+            return await attempt()
+        return await insist(attempt, what, delivery, self.pause)
+
+
+def _count(delivery: Delivery) -> None:
+    if delivery.outcome == "handled":
+        delivery.statistics.handled += 1

@@ -23,7 +23,11 @@ def read_payload(delivery: Delivery) -> bool:
         raise InvalidMessageError("the value is null, and the contract has no tombstone")
     message = delivery.message
     if message is not None:
-        delivery.payload = _validate(message, value)
+        try:
+            # What `model_validate_json` calls, without a stop on the way.
+            delivery.payload = message.model.__pydantic_validator__.validate_json(value)
+        except ValidationError as error:
+            raise _invalid(message, error) from None
         return True
     message, delivery.payload = _told_by_content(delivery, value)
     delivery.message = message
@@ -46,8 +50,11 @@ def _told_by_content(delivery: Delivery, value: bytes) -> tuple[Message[Any], Ba
 
 def _validate(message: Message[Any], value: bytes) -> BaseModel:
     try:
-        # What `model_validate_json` calls, without a stop on the way.
-        payload: BaseModel = message.model.__pydantic_validator__.validate_json(value)
+        payload: BaseModel = message.model.model_validate_json(value)
     except ValidationError as error:
-        raise InvalidMessageError(f"no valid {message.name}: {faults_of(error)}") from None
+        raise _invalid(message, error) from None
     return payload
+
+
+def _invalid(message: Message[Any], error: ValidationError) -> InvalidMessageError:
+    return InvalidMessageError(f"no valid {message.name}: {faults_of(error)}")

@@ -3,18 +3,18 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import copy_context
 from dataclasses import dataclass
 from functools import partial
 from time import perf_counter as clock
-from typing import Final
+from typing import Any, Final
 
 from ..context import turn_to
-from ..delivery import Delivery, Handle
+from ..delivery import Delivery, Handle, Step
 from ..descriptions import describe
 from ..errors import ENDS, BusError
-from ..stepping import resume
+from ..stepping import DONE, resume
 from .time_limit import TimeLimit
 
 logger = logging.getLogger(__name__)
@@ -80,47 +80,75 @@ class Slots:
     timeout_s: float
     """0 for no limit."""
 
-    def wrap(self, following: Handle) -> Handle:
+    def wrap(self, following: Handle) -> Step:
         """Run one attempt in a slot, or in all of them what never ended before."""
-        places, limit = self.places, TimeLimit(self.timeout_s)
+        places, limit, end = self.places, TimeLimit(self.timeout_s), self._end
 
-        async def handle(delivery: Delivery) -> None:
+        def handle(delivery: Delivery) -> Awaitable[None] | None:
             count = 1 if delivery.deliveries == 1 else places.limit
-            if places.free >= count and not places.waiting:
-                places.free -= count
-            else:
-                await places.take(count)
+            if places.free < count or places.waiting:
+                return self._wait(delivery, count, attempt)
+            places.free -= count
+            return attempt(delivery, count)
+
+        def attempt(delivery: Delivery, count: int) -> Awaitable[None] | None:
             delivery.attempts += 1
+            awaited: object = DONE
             begun = clock()
             try:
-                attempt = following(delivery)
+                steps = following(delivery)
                 # What it sets of context variables is gone with it.
                 run = copy_context().run
-                # A handler that waits for nothing needs no clock: it cannot be interrupted.
-                try:
-                    awaited = run(attempt.send, None)
-                except StopIteration:
-                    if clock() - begun > BLOCKING_S:
-                        _complain_of_blocking(delivery, clock() - begun)
-                    return
-                except asyncio.CancelledError as error:
-                    raise _cancelled() from error
-                watch = partial(_complain_of_blocking, delivery)
-                watch(clock() - begun)
-                await _uncancelled(limit.keep(resume(attempt, awaited, run, watch)))
+                awaited = run(next, steps.__await__(), DONE)
+            except asyncio.CancelledError as error:
+                raise _cancelled() from error
             except (Exception, *ENDS):
                 raise
             except BaseException as error:
-                broken = HandlerBrokenError(describe(error))
-                raise broken.with_traceback(error.__traceback__) from error
+                raise _broken(error) from error
             finally:
-                seconds = clock() - begun
-                delivery.statistics.durations.add(seconds)
-                places.free += count
-                if places.waiting:
-                    places.give(0)
+                if awaited is DONE:
+                    end(delivery, count, begun)
+            # A handler that waits for nothing needs no timer: it cannot be interrupted.
+            return None if awaited is DONE else finish(delivery, count, begun, steps, awaited, run)
+
+        async def finish(
+            delivery: Delivery,
+            count: int,
+            begun: float,
+            steps: Coroutine[Any, Any, None],
+            awaited: object,
+            run: Callable[..., Any],
+        ) -> None:
+            watch = partial(_complain_of_blocking, delivery)
+            try:
+                watch(clock() - begun)
+                await _uncancelled(limit.keep(resume(steps, awaited, run, watch)))
+            finally:
+                end(delivery, count, begun, waited=True)
 
         return handle
+
+    async def _wait(
+        self,
+        delivery: Delivery,
+        count: int,
+        attempt: Callable[[Delivery, int], Awaitable[None] | None],
+    ) -> None:
+        await self.places.take(count)
+        rest = attempt(delivery, count)
+        if rest is not None:
+            await rest
+
+    def _end(self, delivery: Delivery, count: int, begun: float, *, waited: bool = False) -> None:
+        seconds = clock() - begun
+        if seconds > BLOCKING_S and not waited:
+            _complain_of_blocking(delivery, seconds)
+        delivery.statistics.durations.add(seconds)
+        places = self.places
+        places.free += count
+        if places.waiting:
+            places.give(0)
 
 
 async def _uncancelled(attempt: Awaitable[None]) -> None:
@@ -137,10 +165,18 @@ async def _uncancelled(attempt: Awaitable[None]) -> None:
         if ending:
             raise
         raise _cancelled() from error
+    except (Exception, *ENDS):
+        raise
+    except BaseException as error:
+        raise _broken(error) from error
     finally:
         # A library that wakes up its task in this way may leave its request behind.
         while not ending and task.cancelling() > before:
             task.uncancel()
+
+
+def _broken(error: BaseException) -> HandlerBrokenError:
+    return HandlerBrokenError(describe(error)).with_traceback(error.__traceback__)
 
 
 def _cancelled() -> HandlerCancelledError:

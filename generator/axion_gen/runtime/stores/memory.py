@@ -65,7 +65,7 @@ class MemoryStore:
         """Keep a mark, and forget the oldest ones if there are too many."""
         record = delivery.record
         # Of headers in order it is known where the id is.
-        in_order = delivery.lines is not None
+        in_order = delivery.values is not None
         message_id = record.headers[ID_INDEX][1] if in_order else raw_message_id(record)
         mark = hash((message_id, record.timestamp))
         self._young[record.topic, record.partition][record.offset] = mark

@@ -269,7 +269,7 @@ class MemoryBus(Generic[ClientT]):
         delivery.origin = came_from
         try:
             # In a task of its own, as from Kafka: its context is not that of the test.
-            await asyncio.create_task(self._handle(delivery))
+            await asyncio.create_task(self._handled(delivery))
         except _HeldError as held:
             await self._store.abandon(delivery)
             self.held.append(Held(Delivered(record), held.error))
@@ -282,6 +282,11 @@ class MemoryBus(Generic[ClientT]):
         received = Topics(self._contract.received, others=self._contract.topics)
         nobodys = Topic(record.topic, messages=(), unknown="dead-letter")
         return nobodys if came_from is None else received.get(came_from.topic, nobodys)
+
+    async def _handled(self, delivery: Delivery) -> None:
+        rest = self._handle(delivery)
+        if rest is not None:
+            await rest
 
     def _transact(self, following: Handle) -> Handle:
         attempt = self._store.transact(following)
