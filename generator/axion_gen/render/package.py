@@ -6,11 +6,11 @@ from typing import Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from ..asyncapi.contract import Message, Reply, Topic
+from ..asyncapi.contract import Message, Topic
 from .addresses import ParameterView
 from .models import Models, key_expression
 from .plan import Plan
-from .replies import reply_to, replying
+from .replies import Answer
 from .text import docstring, literal
 
 MODULES: Final = (
@@ -157,15 +157,15 @@ def _message(
 
 
 def _reply(plan: Plan, models: Models, topic: Topic, message: Message) -> ReplyView | None:
-    reply = reply_to(plan.contract, topic, message)
-    if reply is None:
+    answer = plan.answers.get((topic, message))
+    if answer is None:
         return None
-    operations = replying(plan.contract, topic, message)
+    reply = answer.reply
     return ReplyView(
         messages=tuple(_message(plan, models, answer) for answer in reply.messages),
         topic=reply.topic.address if reply.topic is not None and reply.address is None else None,
         address=reply.address,
-        awaited=any(operation.action == "send" for operation in operations),
+        awaited=answer.awaited,
     )
 
 
@@ -174,17 +174,15 @@ def _requests(plan: Plan) -> Iterator[RequestView]:
     for topic in plan.contract.topics:
         found: dict[tuple[str, ...], list[str]] = {}
         for message in topic.messages:
-            operations = replying(plan.contract, topic, message)
-            if any(operation.action == "send" for operation in operations):
-                classes = _classes(plan, reply_to(plan.contract, topic, message))
-                found.setdefault(classes, []).append(plan.classes[message])
+            answer = plan.answers.get((topic, message))
+            if answer is not None and answer.awaited:
+                found.setdefault(_classes(plan, answer), []).append(plan.classes[message])
         for replies, requests in found.items():
             yield RequestView(topic.address, plan.addresses.get(topic), tuple(requests), replies)
 
 
-def _classes(plan: Plan, reply: Reply | None) -> tuple[str, ...]:
-    messages = () if reply is None else reply.messages
-    return tuple(dict.fromkeys(plan.classes[message] for message in messages))
+def _classes(plan: Plan, answer: Answer) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(plan.classes[message] for message in answer.reply.messages))
 
 
 def _handlers(plan: Plan) -> Iterator[HandlerView]:
@@ -197,7 +195,7 @@ def _handlers(plan: Plan) -> Iterator[HandlerView]:
         topics = " and ".join(f"`{topic.address}`" for topic, _ in places)
         message = places[0][1]
         text = f"Handle `{name}`, received on {topics}."
-        answers = [reply for place in places if (reply := reply_to(plan.contract, *place))]
+        answers = [plan.answers[place] for place in places if place in plan.answers]
         if answers:
             text += " What it returns is sent as the reply."
         foreign = any(topic.foreign_producers for topic, _ in places)
@@ -206,5 +204,5 @@ def _handlers(plan: Plan) -> Iterator[HandlerView]:
             model=plan.classes[message],
             context="ForeignContext" if foreign else "Context",
             documentation=f"{text}\n\n{message.description}" if message.description else text,
-            replies=tuple(dict.fromkeys(c for reply in answers for c in _classes(plan, reply))),
+            replies=tuple(dict.fromkeys(c for answer in answers for c in _classes(plan, answer))),
         )

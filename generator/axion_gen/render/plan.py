@@ -1,6 +1,6 @@
 """Everything of a contract under its Python name, before any source is written."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -8,7 +8,7 @@ from ..asyncapi.contract import Contract, Message, Topic
 from ..asyncapi.diagnostics import Diagnostics, Location, shown
 from .addresses import ParameterView, address_class, parameters
 from .names import class_name, constant_name, handler_name
-from .replies import check_replies
+from .replies import Answer, answers
 
 ThingT = TypeVar("ThingT")
 
@@ -29,11 +29,12 @@ class Plan:
     addresses: dict[Topic, str]
     """The class of each address with parameters."""
     parameters: dict[Topic, tuple[ParameterView, ...]]
+    answers: Mapping[tuple[Topic, Message], Answer]
+    """What answers each message that has a reply."""
 
 
 def plan(contract: Contract, diagnostics: Diagnostics) -> Plan | None:
     """Name everything; None if there are names that cannot be had, which are diagnosed."""
-    check_replies(contract, diagnostics)
     messages = dict.fromkeys(m for topic in contract.topics for m in topic.messages)
     messages |= dict.fromkeys(
         message
@@ -77,6 +78,7 @@ def plan(contract: Contract, diagnostics: Diagnostics) -> Plan | None:
         handlers={message.name: name for message, name in handlers.items()},
         topics=topics,
         addresses=addresses,
+        answers=answers(contract, diagnostics),
         parameters={topic: parameters(topic, diagnostics) for topic in topics},
     )
 

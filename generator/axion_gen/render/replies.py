@@ -1,47 +1,54 @@
 """Replies: which message is answered by what, and whether that can be generated."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 from ..asyncapi.contract import Contract, Message, Operation, Reply, Topic
 from ..asyncapi.diagnostics import Diagnostics, shown
 
 
-def replying(contract: Contract, topic: Topic, message: Message) -> tuple[Operation, ...]:
-    """The operations in which a message on a topic has a reply, the receiving ones first."""
-    found = [
-        operation
-        for operation in contract.operations
-        if operation.topic is topic
-        and message in operation.messages
-        and operation.reply is not None
-        and operation.reply.messages
-        and (operation.reply.address is not None or operation.reply.topic is not None)
-        and not _unknown(operation)
-    ]
-    return tuple(sorted(found, key=lambda operation: operation.action))
-
-
-def reply_to(contract: Contract, topic: Topic, message: Message) -> Reply | None:
+@dataclass(frozen=True, slots=True)
+class Answer:
     """What answers a message on a topic."""
-    return next((operation.reply for operation in replying(contract, topic, message)), None)
+
+    reply: Reply
+    awaited: bool
+    """Whether this service sends the request."""
 
 
-def check_replies(contract: Contract, diagnostics: Diagnostics) -> None:
-    """Warn of replies that go to a topic nobody knows; they are not generated."""
-    for operation in contract.operations:
-        if operation.reply is not None and (unknown := _unknown(operation)):
+def answers(contract: Contract, diagnostics: Diagnostics) -> Mapping[tuple[Topic, Message], Answer]:
+    """What answers each message; a reply to a topic that nobody knows is diagnosed, and none.
+
+    Where a message is received in one operation and sent in another, that is one reply: that
+    of the first that receives it.
+    """
+    found: dict[tuple[Topic, Message], Answer] = {}
+    for operation in sorted(contract.operations, key=lambda operation: operation.action):
+        reply = operation.reply
+        if reply is None or not reply.messages or (reply.address is None and reply.topic is None):
+            continue
+        unknown = _unknown(operation, reply)
+        if unknown is not None:
             diagnostics.add(
                 "reply-parameters",
                 f"the reply of {shown(operation.id)} goes to an address whose parameter"
                 f" {shown(unknown)} is not known: it is not generated",
-                operation.reply.location,
+                reply.location,
                 "give it a default, or an address that has the parameters of the request's, each"
                 " with an `enum` where the reply is waited for",
             )
+            continue
+        for message in operation.messages:
+            place = (operation.topic, message)
+            first = found.get(place)
+            awaited = operation.action == "send" or (first is not None and first.awaited)
+            found[place] = Answer(first.reply if first is not None else reply, awaited)
+    return found
 
 
-def _unknown(operation: Operation) -> str | None:
+def _unknown(operation: Operation, reply: Reply) -> str | None:
     """A parameter of the reply's address whose value nobody knows."""
-    reply = operation.reply
-    if reply is None or reply.topic is None or reply.address is not None:
+    if reply.topic is None or reply.address is not None:
         return None
     known = {parameter.name for parameter in operation.topic.parameters}
     for parameter in reply.topic.parameters:
