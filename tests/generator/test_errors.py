@@ -77,7 +77,7 @@ components:
 REFERENCES = {
     "'#/components/messages/Mode'": "9:15: error[reference-dangling]",
     "'#/components/messages/Made/payload/0'": "9:15: error[reference-dangling]",
-    "'#/components/messages/Again'": "9:15: error[reference-cycle]",
+    "'#/components/messages/Again'": "13:19: error[reference-cycle]",
     "'#/components/messages/Through'": "15:21: error[reference-dangling]",
     "'#components'": "9:15: error[reference-malformed]",
     "3": "9:15: error[reference-malformed]",

@@ -116,17 +116,6 @@ def test_bindings_may_be_referred_to(tmp_path: Path) -> None:
     assert contract_of(tmp_path, text).topics[0].partitions == 9
 
 
-def test_each_file_is_read_in_its_own_place(tmp_path: Path) -> None:
-    (tmp_path / "deep").mkdir()
-    (tmp_path / "deep" / "thing.yaml").write_text(
-        "type: object\nproperties:\n  next: {$ref: '#'}\n  id: {$ref: ../ids.json#/Id}\n"
-    )
-    (tmp_path / "ids.json").write_text('{"Id": {"type": "string"}}')
-    contract = contract_of(tmp_path, small(payload="{$ref: ./deep/thing.yaml}"))
-    assert [schema.name for schema in contract.schemas.values()] == ["thing", "Id"]
-    assert [source.name for source in contract.sources][1:] != []
-
-
 def test_a_multi_format_schema_is_unwrapped(tmp_path: Path) -> None:
     payload = (
         "{schemaFormat: 'application/schema+json;version=draft-07', schema: {type: object,"

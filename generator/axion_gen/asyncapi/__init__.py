@@ -7,6 +7,7 @@ from .contract import Contract
 from .diagnostics import Diagnostics, shown
 from .documents import Documents
 from .nodes import Node, kind
+from .remote import Remote
 from .specification import check_objects
 from .structure import Structure
 from .v3 import Reader
@@ -15,13 +16,25 @@ READ_VERSIONS = "3.0"
 """The versions of AsyncAPI that are read, for messages."""
 
 
-def read_contract(path: Path, diagnostics: Diagnostics) -> Contract | None:
+def read_contract(
+    path: Path,
+    diagnostics: Diagnostics,
+    *,
+    within: Path | None = None,
+    remote: Remote | None = None,
+) -> Contract | None:
     """Read a document and hold it to every rule.
+
+    Args:
+        path: the document.
+        diagnostics: what is wrong is added here.
+        within: the folder that no reference leaves; None: the document's own.
+        remote: what may be read from the network; None: nothing. `save` keeps what was fetched.
 
     Returns:
         The contract; None if anything found is an error.
     """
-    documents = Documents(path, diagnostics)
+    documents = Documents(path, diagnostics, within, remote)
     root = documents.root()
     if root is None or not _is_readable(root, diagnostics):
         return None
@@ -66,4 +79,4 @@ def _is_readable(root: Node, diagnostics: Diagnostics) -> bool:
     return True
 
 
-__all__ = ["Contract", "Diagnostics", "read_contract"]
+__all__ = ["Contract", "Diagnostics", "Remote", "read_contract"]

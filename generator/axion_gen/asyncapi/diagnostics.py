@@ -1,7 +1,9 @@
 """What is wrong with a document: errors as values, all collected, each with its place."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
+from difflib import get_close_matches
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +20,8 @@ class Source:
     """How messages name it: as the user gave it, or relative to the document."""
     content: bytes = b""
     text: str = ""
+    url: str | None = None
+    """Where it was read from, if that is the network; `path` is then where its copy is."""
 
     def line(self, number: int) -> str:
         """A line of the text, counted from 1; empty where there is none."""
@@ -96,3 +100,11 @@ def shown(text: str, limit: int = 60) -> str:
     """A text from a document as messages quote it: printable, bounded, in one line."""
     quoted = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
     return f"`{quoted if len(quoted) <= limit else quoted[: limit - 1] + '…'}`"
+
+
+def nearest(name: str, known: Collection[str]) -> str | None:
+    """The known name that another was meant to be; None where there is none, or far too many."""
+    if len(name) > 100:
+        return None
+    candidates = [other for other in islice(known, 200) if abs(len(other) - len(name)) < 10]
+    return next(iter(get_close_matches(name, candidates, n=1)), None)

@@ -1,19 +1,19 @@
-"""Files and references: every value is read in the file it stands in."""
+"""References: every value is read in the file it stands in, be that from the network."""
 
 import os
 from dataclasses import dataclass, field
-from difflib import get_close_matches
+from itertools import islice
 from pathlib import Path
 from typing import Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, urljoin, urlsplit
 
-from .diagnostics import Diagnostics, Location, Source, shown
-from .json_reader import read_json
+from .diagnostics import Diagnostics, Location, Source, nearest, shown
+from .files import parsed, read
 from .nodes import Node, ReadError
-from .yaml_reader import read_yaml
+from .remote import Remote, RemoteError
 
-MAX_BYTES: Final = 16 * 1024 * 1024
-"""The largest file that is read."""
+MAX_THROUGH: Final = 50
+"""How many references may lie on the way of a pointer that lies on the way of a pointer..."""
 
 
 @dataclass(slots=True)
@@ -23,8 +23,13 @@ class Documents:
     path: Path
     """The document, as the user named it."""
     diagnostics: Diagnostics
+    within: Path | None = None
+    """The folder that no reference leaves; None: the document's own."""
+    remote: Remote | None = None
+    """What may be read from the network; None: nothing."""
     _read: dict[Path, Node | None] = field(default_factory=dict)
     _resolved: dict[Node, Node | None] = field(default_factory=dict)
+    _through_depth: int = 0
 
     def root(self) -> Node | None:
         """The document itself; None if it cannot be read, which is then diagnosed."""
@@ -66,56 +71,75 @@ class Documents:
         return self._walk(root, fragment, reference) if root is not None else None
 
     def _follow(self, node: Node) -> Node | None:
-        seen = [node]
+        chain = {node: None}
         current: Node | None = node
         while current is not None and current.reference is not None:
+            if current in self._resolved and current is not node:
+                current = self._resolved[current]
+                break
             current = self.target(current)
-            if current in seen:
+            if current is not None and current in chain:
                 self.diagnostics.add(
                     "reference-cycle",
-                    f"the reference {shown(node.string('$ref') or '')} leads back to itself",
-                    (node.reference or node).location,
+                    f"the reference {shown(current.string('$ref') or '')} leads back to itself",
+                    (current.reference or current).location,
                     "let one of the references in the circle name a value",
                 )
-                return None
-            if current is not None:
-                seen.append(current)
+                current = None
+            elif current is not None and current.reference is not None:
+                chain[current] = None
+        # All of them lead there: a chain is followed once, however many refer into it.
+        self._resolved.update(dict.fromkeys(chain, current))
         return current
 
     def _file(self, file: str, reference: str, place: Location) -> Node | None:
         """The root of the file that a reference in `place`'s file names."""
         if not file:
             return self._read.get(place.source.path)
-        add = self.diagnostics.add
-        if urlsplit(file).scheme or file.startswith("//"):
-            add(
-                "reference-remote",
-                f"{shown(reference)} is not in a file beside the document",
-                place,
-                "copy it into the document's folder and refer to the copy",
-            )
-            return None
+        url = _joined(place.source.url, file)
+        if url is not None:
+            return self._from_network(url, reference, place)
         folder = _absolute(self.path).parent
+        within = _absolute(self.within) if self.within is not None else folder
         path = _absolute(place.source.path.parent / unquote(file))
-        if not path.is_relative_to(folder):
-            add(
+        if not path.is_relative_to(within) and not path.is_relative_to(folder):
+            self.diagnostics.add(
                 "reference-outside",
-                f"{shown(reference)} leaves the folder of {shown(self.path.name)}",
+                f"{shown(reference)} leaves the folder {shown(within.name)}",
                 place,
-                "move the file into the document's folder, or a folder in it",
+                "move the file into that folder, or allow a folder above it (`root` under"
+                " [tool.axion-gen])",
             )
             return None
         if path in self._read:
             return self._read[path]
-        name = os.path.relpath(self.path.parent / path.relative_to(folder))
+        name = os.path.relpath(self.path.parent / os.path.relpath(path, folder))
         return self._load(
             Source(path, Path(name).as_posix()), place, f"correct the `$ref` {shown(reference)}"
         )
 
+    def _from_network(self, url: str, reference: str, place: Location) -> Node | None:
+        remote = self.remote or Remote(self.path)
+        path = _absolute(remote.path(url))
+        if path in self._read:
+            return self._read[path]
+        try:
+            content = remote.read(url)
+        except RemoteError as error:
+            self.diagnostics.add(
+                "reference-remote",
+                f"{shown(reference)} is on the network, and {error.message}",
+                place,
+                error.help,
+            )
+            return None
+        source = Source(path, shown(url, 200)[1:-1], content, url=url)
+        return self._load(source, place, "")
+
     def _load(self, source: Source, place: Location, missing_help: str) -> Node | None:
         self._read[source.path] = None
         try:
-            root = read(source, place, missing_help)
+            root = parsed(source) if source.url else read(source, place, missing_help)
         except ReadError as error:
             self.diagnostics.add(error.rule, error.message, error.location, error.help)
             return None
@@ -147,7 +171,7 @@ class Documents:
                     "reference-dangling",
                     f"{shown(reference.text or '')} leads nowhere: there is no {shown(key)}",
                     reference.location,
-                    _nearest(key, holder),
+                    _known(key, holder),
                 )
                 return None
         return current
@@ -158,8 +182,19 @@ class Documents:
             return node
         if node in self._resolved:
             return self._resolved[node]
+        if self._through_depth == MAX_THROUGH:
+            self.diagnostics.add(
+                "too-complex",
+                f"{shown(reference.text or '')} leads through references that lead through"
+                f" references, {MAX_THROUGH} and more",
+                reference.location,
+                "refer to the value itself",
+            )
+            return None
         self._resolved[node] = None  # until it is known: a pointer through itself ends here
+        self._through_depth += 1
         self._resolved[node] = resolved = self._follow(node)
+        self._through_depth -= 1
         if resolved is None:
             self.diagnostics.add(
                 "reference-dangling",
@@ -170,51 +205,14 @@ class Documents:
         return resolved
 
 
-def read(source: Source, place: Location, missing_help: str) -> Node:
-    """Read a YAML or JSON file.
-
-    Args:
-        source: the file; its content is read here.
-        place: where it is named.
-        missing_help: what to do if it is not there.
-
-    Raises:
-        ReadError: it is not there, or is no such file.
-    """
-    name = shown(source.name)
+def _joined(base: str | None, file: str) -> str | None:
+    """The address that a reference names; None: a file on this machine."""
     try:
-        if not source.path.is_file():
-            problem = "is no file" if source.path.exists() else "does not exist"
-            raise ReadError("file-missing", f"the file {name} {problem}", place, missing_help)
-        with source.path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise ReadError(
-            "file-unreadable", f"{name} cannot be read: {reason}", place, "make it readable"
-        ) from error
-    if len(content) > MAX_BYTES:
-        raise ReadError(
-            "file-unreadable",
-            f"{name} is larger than {MAX_BYTES // 1024**2} MiB",
-            place,
-            "split it, or check that it is the right file",
-        )
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        column = error.start - content.rfind(b"\n", 0, error.start)
-        raise ReadError(
-            "file-unreadable",
-            f"the byte {content[error.start]:#04x} is not UTF-8",
-            Location(Source(source.path, source.name), line, column),
-            "save the file as UTF-8",
-        ) from error
-    full = Source(source.path, source.name, content, text)
-    if source.path.suffix.lower() == ".json":
-        return read_json(full)
-    return read_yaml(full)
+        if base is not None:
+            return urljoin(base, file)
+        return file if urlsplit(file).scheme or file.startswith("//") else None
+    except ValueError:
+        return file
 
 
 def _absolute(path: Path) -> Path:
@@ -226,9 +224,9 @@ def _absolute(path: Path) -> Path:
         return path.absolute()
 
 
-def _nearest(key: str, holder: Node) -> str:
-    near = get_close_matches(key, holder.mapping, n=1)
+def _known(key: str, holder: Node) -> str:
+    near = nearest(key, holder.mapping)
     if near:
-        return f"did you mean {shown(near[0])}?"
-    known = ", ".join(shown(name, 30) for name in list(holder.mapping)[:8])
+        return f"did you mean {shown(near)}?"
+    known = ", ".join(shown(name, 30) for name in islice(holder.mapping, 8))
     return f"there is {known}" if known else "there is nothing to refer to"

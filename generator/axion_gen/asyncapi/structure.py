@@ -2,9 +2,8 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from difflib import get_close_matches
 
-from .diagnostics import Diagnostics, Location, shown
+from .diagnostics import Diagnostics, Location, nearest, shown
 from .nodes import Node, kind
 
 
@@ -78,7 +77,7 @@ class Structure:
         """Diagnose fields that the specification does not have."""
         for key in node.mapping:
             if key not in known and not key.startswith("x-"):
-                near = _nearest(key, known)
+                near = nearest(key, known)
                 self.diagnostics.add(
                     "unknown-field",
                     f"{what} has no field {shown(key)}",
@@ -113,7 +112,3 @@ def described(node: Node) -> str:
     if isinstance(node.value, bool | int | float):
         return f"`{str(node.value).lower()[:40]}`"
     return kind(node.value)
-
-
-def _nearest(key: str, known: Collection[str]) -> str | None:
-    return next(iter(get_close_matches(key, known, n=1)), None)

@@ -1,5 +1,6 @@
 """Holding a document to the tables: every object in it, used or not, in every file."""
 
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -30,7 +31,7 @@ class Checker:
     documents: Documents
     structure: Structure
     _seen: set[tuple[Node, int]] = field(default_factory=set)
-    _waiting: list[tuple[Node, Kind, str]] = field(default_factory=list)
+    _waiting: deque[tuple[Node, Kind, str]] = field(default_factory=deque)
 
     def check(self, node: Node, expected: Kind, what: str) -> None:
         """Diagnose what is wrong with a value and with all below it.
@@ -39,7 +40,7 @@ class Checker:
         """
         self._waiting.append((node, expected, what))
         while self._waiting:
-            node, expected, what = self._waiting.pop()
+            node, expected, what = self._waiting.popleft()
             if isinstance(expected, Object | Tagged | MapOf | ListOf):
                 self._collection(node, expected, what)
             else:
