@@ -43,6 +43,8 @@ class Line:
         )
         self._limit = limit
         self._broken = broken
+        self._places: dict[str, dict[int, Any]] = {}
+        """The partitions of the topics that were sent to."""
         self.client: Client = self._producer.client
         Client.improve(self.client)
         self._accumulator: Accumulator = self._producer._message_accumulator
@@ -79,9 +81,11 @@ class Line:
             return None  # a name of any bytes: it needs a batch of its own
         if size > self._limit:
             raise _too_large(topic, size, self._limit)
-        return accumulator.append(
-            TopicPartition(topic, _choose(partitions, key)), key, value, headers
-        )
+        number = _choose(partitions, key)
+        places = self._places.get(topic)
+        if places is None or number not in places:
+            places = self._places[topic] = {n: TopicPartition(topic, n) for n in partitions}
+        return accumulator.append(places[number], key, value, headers)
 
     def misses(self, topic: str, since: float) -> bool:
         """Whether the brokers have answered since a time, in Unix seconds, without the topic."""

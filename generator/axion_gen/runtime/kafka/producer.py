@@ -117,7 +117,11 @@ class KafkaProducer:
                 if future is None:
                     await self._send_in_turn(record, alone=False)
                 else:
-                    await self._under_way.end_of(future)
+                    self._under_way.add(future)
+                    try:
+                        await future
+                    finally:
+                        self._under_way.remove(future)
             except UndeliveredError as error:
                 if not (error.too_large and error.shared):
                     raise
@@ -241,19 +245,17 @@ class _UnderWay:
         self._deadlines: dict[asyncio.Future[Any], float] = {}
         self._timer: asyncio.TimerHandle | None = None
 
-    async def end_of(self, future: "asyncio.Future[Any]") -> None:
-        """Return when it is acknowledged, raise `UndeliveredError` if not."""
+    def add(self, future: "asyncio.Future[Any]") -> None:
+        """See that it ends in time: with `UndeliveredError` if with nothing else."""
         self._deadlines[future] = self._time() + self._timeout
         if self._timer is None:
             self._sweep()
-        try:
-            await future
-        except asyncio.CancelledError:
-            if future.done() and not future.cancelled():
-                future.exception()  # nobody is there to hear it
-            raise
-        finally:
-            del self._deadlines[future]
+
+    def remove(self, future: "asyncio.Future[Any]") -> None:
+        """Forget what has ended, or is not awaited any more."""
+        del self._deadlines[future]
+        if future.done() and not future.cancelled():
+            future.exception()  # perhaps nobody is there to hear it
 
     def _sweep(self) -> None:
         """End what is overdue, and come back when the next may be."""
