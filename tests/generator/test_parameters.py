@@ -138,6 +138,47 @@ def test_names_that_collide(tmp_path: Path) -> None:
     assert "both `OrdersRegionTopic`" in diagnostic.message
 
 
+@pytest.mark.parametrize(
+    ("orders", "logs", "overlap"),
+    [
+        ("orders.{a}", "{b}.eu", True),
+        ("orders.{a}", "orders.{b}", True),
+        ("x-{a}.{b}", "{a}-y.{b}", True),
+        ("{a}", "{b}-log", True),
+        ("orders.{region}", "orders.e{b}", True),
+        ("orders.{a}", "logs.{b}", False),
+        ("orders.{a}", "orders.{a}.{b}", False),
+        ("orders.{region}", "orders.l-{b}", False),
+        ("{a}-orders", "{b}-logs", False),
+        ("orders.{a}.x", "{b}.eu.y", False),
+    ],
+)
+def test_addresses_that_may_be_one_topic(
+    tmp_path: Path, orders: str, logs: str, overlap: bool
+) -> None:
+    free = (parameter("a"), parameter("b"), REGION)
+
+    def declared(address: str) -> tuple[str, tuple[Parameter, ...]]:
+        return address, tuple(p for p in free if f"{{{p.name}}}" in address)
+
+    addresses = addressed({"orders": declared(orders), "logs": declared(logs)})
+    rules = [found.rule for found in generate(tmp_path, "two", ORDERS, addresses)]
+    assert rules == (["topic-overlap"] if overlap else [])
+
+
+@pytest.mark.parametrize(
+    ("address", "ambiguous"),
+    [("{a}{b}", True), ("{a}-{b}", True), ("{a}_{region}", False), ("{a}-x-{b}", False)],
+)
+def test_parameters_that_a_name_does_not_tell_apart(
+    tmp_path: Path, address: str, ambiguous: bool
+) -> None:
+    parameters = [p for p in (parameter("a"), parameter("b"), REGION) if p.name in address]
+    addresses = addressed({"orders": (f"o.{address}", tuple(parameters))})
+    rules = [found.rule for found in generate(tmp_path, "two", ORDERS, addresses)]
+    assert rules == (["parameters-ambiguous"] if ambiguous else [])
+
+
 @pytest.mark.parametrize("name", ["address", "of", "class", "_topic", "self", "0", "x-y", "None"])
 def test_any_name_of_a_parameter_makes_a_field(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str

@@ -75,6 +75,11 @@ RULES: Final = {
     "parameter-value": Rule(
         "A value of a parameter that cannot stand in a topic's name.", Severity.WARNING
     ),
+    "parameters-ambiguous": Rule(
+        "Two parameters side by side: a topic's name does not tell one from the other.",
+        Severity.WARNING,
+    ),
+    "topic-overlap": Rule("Two addresses with parameters that may be one topic.", Severity.WARNING),
     "reply-parameters": Rule(
         "A reply to an address with a parameter whose value is not known.", Severity.WARNING
     ),

@@ -8,6 +8,7 @@ from ..asyncapi.contract import Contract, Message, Topic
 from ..asyncapi.diagnostics import Diagnostics, Location, shown
 from .addresses import ParameterView, address_class, parameters
 from .names import class_name, constant_name, handler_name
+from .overlaps import check_overlaps
 from .replies import Answer, answers
 
 ThingT = TypeVar("ThingT")
@@ -63,6 +64,7 @@ def plan(contract: Contract, diagnostics: Diagnostics) -> Plan | None:
         diagnostics,
     )
     _compare(addresses, classes, diagnostics)
+    check_overlaps(contract, diagnostics)
     handlers = _named(
         [_Thing(message, message.name, message.location) for message in received],
         handler_name,
