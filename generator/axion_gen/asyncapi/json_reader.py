@@ -1,14 +1,15 @@
 """JSON text to nodes. YAML's parser would not take JSON that is indented with tabs."""
 
 import json
+import math
 import re
 from typing import Final
 
 from .diagnostics import Location, Source, shown
-from .nodes import MAX_DEPTH, Node, ReadError, Scalar, checked_text
+from .nodes import MAX_DEPTH, MAX_SIZE, Node, ReadError, Scalar, checked_text, too_deep, too_large
 
 _SPACE = re.compile(r"[ \t\n\r]*")
-_STRING = re.compile(r'"(?:[^"\\\x00-\x1f]|\\.)*"')
+_STRING = re.compile(r'"(?:[^"\\\x00-\x1f]++|\\.)*+"')  # no way back: long texts cost nothing
 _LITERAL = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|true|false|null")
 _HELP: Final = "correct the JSON here"
 
@@ -33,15 +34,14 @@ class _Reader:
         self.position = 0
         self.line = 1
         self.line_start = 0
+        self.size = 0
 
     def value(self, depth: int) -> Node:
         if depth > MAX_DEPTH:
-            raise ReadError(
-                "too-complex",
-                f"the document is nested more than {MAX_DEPTH} deep",
-                self.place(),
-                "name the inner parts under `components` and refer to them",
-            )
+            raise too_deep(self.place())
+        self.size += 1
+        if self.size > MAX_SIZE:
+            raise too_large(self.place(), "split it: a `$ref` may lead into another file")
         first = self.peek()
         if first == "{":
             return self.object(depth)
@@ -107,7 +107,7 @@ class _Reader:
             value: Scalar = json.loads(match[0])
         except ValueError as error:
             raise self.error("a number with too many digits") from error
-        if value in (float("inf"), float("-inf")):
+        if _is_infinite(value):
             raise self.error("a number that is too large")
         self.position = match.end()
         return value
@@ -132,3 +132,10 @@ class _Reader:
 
     def error(self, problem: str) -> ReadError:
         return ReadError("syntax", f"no JSON: {problem}", self.place(), _HELP)
+
+
+def _is_infinite(value: Scalar) -> bool:
+    try:
+        return isinstance(value, int | float) and math.isinf(float(value))
+    except OverflowError:
+        return True

@@ -98,3 +98,20 @@ def checked_text(text: str, location: Location) -> str:
     raise ReadError(
         "syntax", "an escape that is half of a character", location, "write the character itself"
     )
+
+
+def too_deep(location: Location) -> ReadError:
+    """What is nested beyond the limit."""
+    return ReadError(
+        "too-complex",
+        f"the document is nested more than {MAX_DEPTH} deep",
+        location,
+        "name the inner parts under `components` and refer to them",
+    )
+
+
+def too_large(location: Location, help: str) -> ReadError:  # noqa: A002 - as diagnostics name it
+    """What has more values than the limit."""
+    return ReadError(
+        "too-complex", f"the document has more than {MAX_SIZE:,} values", location, help
+    )

@@ -6,13 +6,15 @@ knows beforehand what that would be.
 """
 
 import json
+import math
 import re
+from bisect import bisect
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.events import (
+import yaml
+from yaml.events import (
     AliasEvent,
     DocumentStartEvent,
     MappingEndEvent,
@@ -21,9 +23,19 @@ from ruamel.yaml.events import (
     SequenceEndEvent,
     SequenceStartEvent,
 )
+from yaml.reader import ReaderError
 
 from .diagnostics import Location, Source, shown
-from .nodes import MAX_DEPTH, MAX_SIZE, Node, ReadError, Scalar, checked_text
+from .nodes import (
+    MAX_DEPTH,
+    MAX_SIZE,
+    Node,
+    ReadError,
+    Scalar,
+    checked_text,
+    too_deep,
+    too_large,
+)
 
 _NULL = re.compile(r"~|null|Null|NULL|")
 _TRUE = re.compile(r"true|True|TRUE")
@@ -34,6 +46,8 @@ _HEXADECIMAL = re.compile(r"0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _NOT_JSON = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 _TAG = "tag:yaml.org,2002:"
+_ODD_BREAK = re.compile("\r(?!\n)|[\x85\u2028\u2029]")
+_FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @dataclass(slots=True)
@@ -54,9 +68,7 @@ class _Open:
         """Take the next node, at its place: an item, a key, or the value of the last key."""
         self.size += node.size
         if self.size > MAX_SIZE:
-            raise ReadError(
-                "too-complex",
-                f"the document unfolds to more than {MAX_SIZE:,} values",
+            raise too_large(
                 place,
                 "aliases (`*name`) of aliases multiply: write out what is meant, or use `$ref`",
             )
@@ -118,43 +130,84 @@ def read_yaml(source: Source) -> Node:
     Raises:
         ReadError: it is not, has a key twice, or is nested or unfolds beyond the limits.
     """
-    start = Location(source, 1, 1)
-    composer = _Composer(source)
+    places = _Places(source)
+    composer = _Composer(places)
     try:
-        for event in YAML(typ="safe", pure=True).parse(source.text):
+        for event in _events(source.text):
             composer.take(event)
-    except MarkedYAMLError as error:
+    except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        place = Location(source, mark.line + 1, mark.column + 1) if mark else start
+        place = places.of(mark) if mark else Location(source, 1, 1)
         problem = " ".join(str(error.problem or error.context or "no YAML").split())
+        if "nesting depth" in problem:
+            raise too_deep(place) from error
         raise ReadError("syntax", problem, place, "correct the YAML here") from error
-    except YAMLError as error:
-        problem = " ".join(str(error).split())
-        raise ReadError("syntax", problem, start, "correct the YAML") from error
-    return composer.root or Node(None, start)
+    except ReaderError as error:
+        problem, wrong = _wrong_character(source.text)
+        raise ReadError("syntax", problem, places.at(wrong), "remove it, or escape it") from error
+    return composer.root or Node(None, Location(source, 1, 1))
+
+
+def _events(text: str) -> Iterator[Any]:
+    # The parser in C is ten times as fast, and a part of every wheel of PyYAML.
+    parser = yaml.CSafeLoader(text) if yaml.__with_libyaml__ else yaml.SafeLoader(text)
+    while parser.check_event():
+        yield parser.get_event()
+
+
+def _wrong_character(text: str) -> tuple[str, int]:
+    """The first character that YAML forbids, and where it is."""
+    wrong = _FORBIDDEN.search(text)
+    if wrong is None:
+        return "a character that YAML forbids", 0
+    return f"the character U+{ord(wrong[0]):04X}, which YAML forbids", wrong.start()
+
+
+class _Places:
+    """Lines and columns as editors count them; the parser knows more ends of lines than they."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.starts: list[int] | None = None
+        if _ODD_BREAK.search(source.text):
+            self.starts = [0, *(match.end() for match in re.finditer("\n", source.text))]
+
+    def of(self, mark: Any) -> Location:
+        """A place the parser names."""
+        if self.starts is not None:
+            return self.at(mark.index)
+        return Location(self.source, mark.line + 1, mark.column + 1)
+
+    def at(self, index: int) -> Location:
+        """The place of a character."""
+        starts = self.starts or [
+            0, *(match.end() for match in re.finditer("\n", self.source.text))
+        ]  # fmt: skip
+        line = bisect(starts, index)
+        return Location(self.source, line, index - starts[line - 1] + 1)
 
 
 class _Composer:
     """Makes nodes of events; holds the collections that are open, and the anchors so far."""
 
-    def __init__(self, source: Source) -> None:
-        self.source = source
+    def __init__(self, places: _Places) -> None:
+        self.places = places
         self.root: Node | None = None
         self.open: list[_Open] = []
         self.anchors: dict[str, Node] = {}
         self.documents = 0
 
     def take(self, event: Any) -> None:  # the parser has no type hints
-        place = Location(self.source, event.start_mark.line + 1, event.start_mark.column + 1)
+        place = self.places.of(event.start_mark)
         match event:
+            case ScalarEvent():
+                plain = event.style in (None, "")
+                self._add(Node(_scalar(event, place), place), event.anchor, place, plain=plain)
             case MappingStartEvent() | SequenceStartEvent():
                 self._start(event, place)
             case MappingEndEvent() | SequenceEndEvent():
                 closed = self.open.pop()
                 self._add(closed.close(), closed.anchor, closed.location)
-            case ScalarEvent():
-                plain = event.style in (None, "")
-                self._add(Node(_scalar(event, place), place), event.anchor, place, plain=plain)
             case AliasEvent():
                 self._add(self._aliased(event.anchor, place), None, place)
             case DocumentStartEvent():
@@ -164,21 +217,16 @@ class _Composer:
 
     def _start(self, event: Any, place: Location) -> None:
         if len(self.open) == MAX_DEPTH:
-            raise ReadError(
-                "too-complex",
-                f"the document is nested more than {MAX_DEPTH} deep",
-                place,
-                "name the inner parts under `components` and refer to them",
-            )
+            raise too_deep(place)
         self.open.append(_Open(place, event.anchor, isinstance(event, MappingStartEvent)))
 
-    def _aliased(self, anchor: str, place: Location) -> Node:
-        if anchor not in self.anchors:
+    def _aliased(self, anchor: str | None, place: Location) -> Node:
+        if anchor is None or anchor not in self.anchors:
             raise ReadError(
                 "syntax",
-                f"the alias *{anchor} has no anchor before it",
+                f"the alias {shown(f'*{anchor}')} has no anchor before it",
                 place,
-                f"set the anchor &{anchor} at what it stands for",
+                f"set the anchor {shown(f'&{anchor}')} at what it stands for",
             )
         return self.anchors[anchor]
 
@@ -191,14 +239,14 @@ class _Composer:
             self.root = node
 
 
-def _scalar(event: ScalarEvent, place: Location) -> Scalar:
+def _scalar(event: Any, place: Location) -> Scalar:
     text: str = event.value
-    tag = str(event.tag) if event.tag is not None else None
+    tag: str | None = event.tag
     if tag is None and event.style not in (None, ""):
         return checked_text(text, place)
     if tag is None:
         return _core(text, place)
-    kind = tag.removeprefix(_TAG).removeprefix("!!")
+    kind = tag.removeprefix(_TAG)
     if kind in ("str", "!"):
         return checked_text(text, place)
     value = _core(text, place)
@@ -220,17 +268,18 @@ def _core(text: str, place: Location) -> Scalar:
         return True
     if _FALSE.fullmatch(text):
         return False
+    number: int | float | None = None
     try:
         if _INTEGER.fullmatch(text):
-            return int(text)
-        if _OCTAL.fullmatch(text):
-            return int(text, 0)
-        if _HEXADECIMAL.fullmatch(text):
-            return int(text, 0)
-        number = float(text) if _FLOAT.fullmatch(text) else None
-    except ValueError:
-        number = float("inf")
-    if number in (float("inf"), float("-inf")) or _NOT_JSON.fullmatch(text):
+            number = int(text)
+        elif _OCTAL.fullmatch(text) or _HEXADECIMAL.fullmatch(text):
+            number = int(text, 0)
+        elif _FLOAT.fullmatch(text):
+            number = float(text)
+        too_large_number = number is not None and math.isinf(float(number))
+    except (ValueError, OverflowError):
+        too_large_number = True
+    if too_large_number or _NOT_JSON.fullmatch(text):
         raise ReadError(
             "syntax", "a number that JSON does not have", place, "quote it if it is meant as text"
         )
