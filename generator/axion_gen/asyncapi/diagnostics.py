@@ -3,11 +3,18 @@
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import Final
 
 from .rules import RULES, Severity
+
+
+@lru_cache(maxsize=4)
+def _lines(text: str) -> list[str]:
+    """Lines as editors count them, which know fewer ends of lines than Python."""
+    return [line.removesuffix("\r") for line in text.split("\n")]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,7 +32,7 @@ class Source:
 
     def line(self, number: int) -> str:
         """A line of the text, counted from 1; empty where there is none."""
-        lines = self.text.splitlines()
+        lines = _lines(self.text)
         return lines[number - 1] if 0 < number <= len(lines) else ""
 
 
@@ -64,17 +71,32 @@ _ONCE_A_PLACE: Final = frozenset({"wrong-type", "unknown-field", "invalid-value"
 """Rules that one value breaks once, whoever stumbles over it and however they put it."""
 
 
+MAX_FINDINGS: Final = 500
+"""How many errors, and how many warnings, are said of a document."""
+
+
 @dataclass(slots=True)
 class Diagnostics:
     """Everything found so far, in the order of the document, each finding once."""
 
     _found: dict[tuple[str, str, Source, int, int], Diagnostic] = field(default_factory=dict)
+    _left: dict[Severity, int] = field(
+        default_factory=lambda: dict.fromkeys(Severity, MAX_FINDINGS)
+    )
 
     def add(self, rule: str, message: str, location: Location, help: str) -> None:  # noqa: A002 - the word readers see
         """Note a finding; `help` is what a reader does about it."""
         said = "" if rule in _ONCE_A_PLACE else message
         key = (rule, said, location.source, location.line, location.column)
-        self._found.setdefault(key, Diagnostic(rule, message, help, location))
+        if key in self._found:
+            return
+        severity = RULES[rule].severity
+        self._left[severity] -= 1
+        if self._left[severity] >= 0:
+            self._found[key] = Diagnostic(rule, message, help, location)
+        elif self._left[severity] == -1:
+            what = f"there are more than {MAX_FINDINGS} {severity}s; only those are said"
+            self._found[key] = Diagnostic("more-findings", what, "begin with the others", location)
 
     def __iter__(self) -> Iterator[Diagnostic]:
         """In the order of files and lines."""
@@ -98,7 +120,8 @@ class Diagnostics:
 
 def shown(text: str, limit: int = 60) -> str:
     """A text from a document as messages quote it: printable, bounded, in one line."""
-    quoted = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    beginning = text[: limit + 1]  # it may be very long
+    quoted = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in beginning)
     return f"`{quoted if len(quoted) <= limit else quoted[: limit - 1] + '…'}`"
 
 

@@ -33,6 +33,7 @@ RULES: Final = {
     "too-complex": Rule(
         "A file is nested too deeply, has too many values, or references lead through too many."
     ),
+    "more-findings": Rule("There are more findings than are said.", Severity.WARNING),
     # references
     "reference-malformed": Rule("A `$ref` is not text that names a place."),
     "reference-dangling": Rule("A `$ref` names a place that does not exist."),
