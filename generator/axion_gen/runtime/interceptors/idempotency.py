@@ -2,10 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Awaitable
 from dataclasses import dataclass
-from typing import TypeVar
 
 from ..context import turn_to
 from ..delivery import Delivery, LetGoError, Pause, Step
@@ -13,8 +11,6 @@ from ..stores import Begun, Store
 from .insistence import insist
 
 logger = logging.getLogger(__name__)
-
-ResultT = TypeVar("ResultT")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +45,19 @@ class _Once:
         return self._begin(delivery, begun)
 
     async def _begin(self, delivery: Delivery, begun: Awaitable[Begun] | None) -> None:
-        found = await self._insist("cannot be begun", delivery, begun, self.store.begin)
+        try:
+            found = await (begun or self._look_up(delivery))
+        except Exception:  # as above
+            found = await insist(
+                lambda: self._look_up(delivery), "cannot be begun", delivery, self.pause
+            )
         rest = self._go_on(delivery, found)
         if rest is not None:
             await rest
+
+    async def _look_up(self, delivery: Delivery) -> Begun:
+        begun = self.store.begin(delivery)
+        return begun if isinstance(begun, Begun) else await begun
 
     def _go_on(self, delivery: Delivery, begun: Begun) -> Awaitable[None] | None:
         if begun.processed:
@@ -70,7 +75,7 @@ class _Once:
             return None
         try:
             marking = self.store.end(delivery)
-        except Exception:  # repeated until it holds
+        except Exception:  # it is tried again
             return self._mark(delivery, None)
         return None if marking is None else self._mark(delivery, marking)
 
@@ -86,28 +91,18 @@ class _Once:
 
     async def _mark(self, delivery: Delivery, marking: Awaitable[None] | None) -> None:
         try:
-            await self._insist("cannot be marked", delivery, marking, self.store.end)
+            try:
+                await (marking or self._end(delivery))
+            except Exception:  # repeated until it holds
+                await insist(lambda: self._end(delivery), "cannot be marked", delivery, self.pause)
         except (asyncio.CancelledError, LetGoError):
             await self.store.abandon(delivery)
             raise
 
-    async def _insist(
-        self,
-        what: str,
-        delivery: Delivery,
-        first: Awaitable[ResultT] | None,
-        action: Callable[[Delivery], Awaitable[ResultT] | ResultT],
-    ) -> ResultT:
-        """Repeat an action until it succeeds; `first` is a try of it that is under way."""
-
-        async def attempt() -> ResultT:
-            nonlocal first
-            result, first = action(delivery) if first is None else first, None
-            return await result if isinstance(result, Awaitable) else result
-
-        with suppress(Exception):  # what comes of the second one is told
-            return await attempt()
-        return await insist(attempt, what, delivery, self.pause)
+    async def _end(self, delivery: Delivery) -> None:
+        marking = self.store.end(delivery)
+        if marking is not None:
+            await marking
 
 
 def _count(delivery: Delivery) -> None:

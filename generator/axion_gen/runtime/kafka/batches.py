@@ -141,10 +141,10 @@ class Batch(MessageBatch):  # type: ignore[misc]  # untyped base
         self._msg_futures.append((future, metadata))
         return future
 
-    def done(self, base_offset: int, timestamp: Any = None, log_start_offset: Any = None) -> None:
+    def done(self, *answer: Any, **more: Any) -> None:
         """End all its records well; where each was written nobody asks."""
         records, self._msg_futures = self._msg_futures, []
-        super().done(base_offset, timestamp, log_start_offset)
+        super().done(*answer, **more)
         for future, _ in records:
             if not future.done():
                 future.set_result(None)
