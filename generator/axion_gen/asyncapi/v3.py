@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal, cast
 
-from .components import check_components, check_server
 from .contract import Contract, Key, Message, Operation, Topic, reachable
 from .diagnostics import Diagnostics, shown
 from .documents import Documents
@@ -104,8 +103,6 @@ class Reader:
         self.structure.fields(root, "the document", _ROOT)
         info = self._info(root)
         self.default_content_type = self.structure.text(root, "defaultContentType")
-        for server in self._resolved(root, "servers").values():
-            check_server(self.structure, self.documents, server)
         self._components(root)
         channels = {
             node: self._channel(id_, node) for id_, node in self._resolved(root, "channels").items()
@@ -148,7 +145,6 @@ class Reader:
         components = root.get("components")
         if components is None or not self.structure.is_mapping(components, "`components`"):
             return
-        check_components(self.structure, self.documents, components)
         for name, schema in self.structure.entries(components.get("schemas"), "`schemas`").items():
             self.schemas.add(schema, name, used=False)
         for name, message in self._resolved(components, "messages").items():

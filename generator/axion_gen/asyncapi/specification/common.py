@@ -38,7 +38,7 @@ def check_protocol(structure: Structure, node: Node) -> None:
     """`protocol` says something."""
     if node.string("protocol") == "":
         structure.invalid(
-            "`protocol` is empty", node.key_location("protocol"), "write `protocol: kafka`"
+            "`protocol` is empty", node.mapping["protocol"].location, "write `protocol: kafka`"
         )
 
 
