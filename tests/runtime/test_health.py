@@ -9,9 +9,11 @@ import pytest
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from axion_gen.runtime import DependencyUnavailable
+from axion_gen.runtime.delivery import Delivery
 from axion_gen.runtime.kafka import KafkaConsumer, Partition
 from axion_gen.runtime.metrics import BusCollector
 from axion_gen.runtime.sql import SqlStore, create_tables
+from axion_gen.runtime.stores import Begun, MemoryStore
 from axion_gen.runtime.testing import ApiKey, EmbeddedBroker
 
 from ..scenarios.service import COMMANDS, SERVICE_TOPICS, Recorder, ServiceBus, bus_on, command
@@ -124,6 +126,33 @@ async def test_an_outage_of_a_dependency_is_a_reason_and_nothing_else(
         assert (bus.health.alive, bus.health.ready) == (True, True)
         away = False
         await until(lambda: bus.health.reasons == (), "it goes on")
+
+
+async def test_records_that_wait_for_the_store_are_named_and_counted(
+    broker: EmbeddedBroker,
+) -> None:
+    away = True
+
+    class Away(MemoryStore):
+        def begin(self, delivery: Delivery) -> Begun:
+            if away:
+                raise ConnectionError("the store is away")
+            return super().begin(delivery)
+
+    def stuck() -> float | None:
+        samples = [s for family in BusCollector(bus).collect() for s in family.samples]
+        return next((s.value for s in samples if s.name == "axion_messages_stuck"), None)
+
+    bus, handlers = bus_on(broker, store=Away()), Recorder()
+    async with bus.run(handlers):
+        await command(broker, "cup")
+        await until(lambda: said(bus, f"{COMMANDS}: 1 records cannot be begun"), "it is named")
+        assert stuck() == 1
+        assert (bus.health.alive, bus.health.ready) == (True, True)
+        away = False
+        await until(lambda: handlers.ended == ["cup"], "it goes on")
+        await until(lambda: bus.health.reasons == (), "nothing is named any more")
+        assert stuck() == 0
 
 
 async def test_one_that_is_thrown_out_is_not_ready_and_says_why(broker: EmbeddedBroker) -> None:

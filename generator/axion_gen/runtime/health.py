@@ -47,6 +47,12 @@ def examine(bus: "Bus[Any, Any]") -> Health:
             f"{topic}[{number}] stands still: {reason}"
             for (topic, number), reason in consumer.halted.items()
         ]
+    for topic, statistics in [*bus.statistics.topics.items()]:
+        reasons += [
+            f"{topic}: {count} records {what}, and it is tried again and again"
+            for what, count in [*statistics.stuck.items()]
+            if count
+        ]
     since = bus.held.since
     if since is not None:
         seconds = time.time() - since

@@ -30,12 +30,17 @@ class Shown(NamedTuple):
 # Where values are read. Dictionaries are copied: others may be writing to them.
 
 
-def _topics(name: str, help: str, read: Callable[[TopicStatistics], float]) -> Shown:  # noqa: A002
+def _topics(
+    name: str,
+    help: str,  # noqa: A002 - the word of Prometheus
+    read: Callable[[TopicStatistics], float],
+    kind: type[CounterMetricFamily | GaugeMetricFamily] = CounterMetricFamily,
+) -> Shown:
     def samples(bus: Bus[Any, Any]) -> Samples:
         for topic, statistics in [*bus.statistics.topics.items()]:
             yield (topic,), read(statistics)
 
-    return Shown(name, CounterMetricFamily, ("topic",), help, samples)
+    return Shown(name, kind, ("topic",), help, samples)
 
 
 def _total(name: str, help: str, read: Callable[[Statistics], float]) -> Shown:  # noqa: A002
@@ -161,6 +166,12 @@ SHOWN: Final = (
         "axion_partition_halted",
         "1 while the partition stands still at a record that cannot be read.",
         lambda consumer, assignment: assignment.partition in consumer.halted,
+    ),
+    _topics(
+        "axion_messages_stuck",
+        "Records that wait for the store, or for their dead letter or mark to be written.",
+        lambda topic: sum([*topic.stuck.values()]),
+        GaugeMetricFamily,
     ),
     _now(
         "axion_messages_held",

@@ -48,6 +48,8 @@ class TopicStatistics:
     """Not for this service, or of a type the contract does not know."""
     dropped: int = 0
     """Taken but not begun when their partition was revoked: their next owner reads them."""
+    stuck: dict[str, int] = field(default_factory=dict)
+    """What cannot be done at present and is tried again and again, and of how many records."""
     unknown_types: set[str] = field(default_factory=set)
     """Of what was skipped, the types that the log has told of."""
     jumps: int = 0

@@ -21,6 +21,17 @@ async def insist(
 ) -> ResultT:
     """Repeat `action` until it succeeds: after 1 s, then twice as long each time, to 30 s."""
     turn_to(delivery)
+    stuck = delivery.statistics.stuck
+    stuck[what] = stuck.get(what, 0) + 1
+    try:
+        return await _repeated(action, what, delivery, pause)
+    finally:
+        stuck[what] -= 1
+
+
+async def _repeated(
+    action: Callable[[], Awaitable[ResultT]], what: str, delivery: Delivery, pause: Pause
+) -> ResultT:
     seconds = FIRST_PAUSE_S
     failures = 0
     while True:
