@@ -168,12 +168,3 @@ def test_names_that_collide_in_python(tmp_path: Path) -> None:
 def test_two_messages_of_one_name_on_one_topic(tmp_path: Path) -> None:
     text = small().replace("operations:", "      b: {name: thing.made, payload: {}}\noperations:")
     assert "message-duplicate" in {finding.rule for finding in found_in(tmp_path, text)}
-
-
-def test_two_channels_of_one_address(tmp_path: Path) -> None:
-    text = (
-        small()
-        .replace("operations:", "  b: {address: things}\noperations:")
-        .replace("  take:", "  b: {action: send, channel: {$ref: '#/channels/b'}}\n  take:")
-    )
-    assert "topic-duplicate" in {finding.rule for finding in found_in(tmp_path, text)}

@@ -12,15 +12,16 @@ from .diagnostics import Diagnostics, shown
 
 Check = Callable[[Contract, Diagnostics], None]
 
+_IN_BRACES: Final = re.compile(r"\{[^{}]+\}")
 _TOPIC: Final = re.compile(r"[a-zA-Z0-9._-]{1,249}")
 _SCALARS: Final = {"string", "integer", "number", "boolean"}
 
 
 def check_topics(contract: Contract, diagnostics: Diagnostics) -> None:
-    """An address is a topic's name on Kafka, and each topic is one channel."""
-    seen: set[str] = set()
+    """An address is a topic's name on Kafka; what a parameter makes of it is known later."""
     for topic in contract.topics:
-        if not _TOPIC.fullmatch(topic.address) or topic.address in (".", ".."):
+        name = _IN_BRACES.sub("x", topic.address)
+        if not _TOPIC.fullmatch(name) or name in (".", ".."):
             diagnostics.add(
                 "topic-address",
                 f"{shown(topic.address)} is no topic of Kafka",
@@ -34,14 +35,6 @@ def check_topics(contract: Contract, diagnostics: Diagnostics) -> None:
                 topic.location,
                 "replay them with `axion`; receive the topic they came from",
             )
-        if topic.address in seen:
-            diagnostics.add(
-                "topic-duplicate",
-                f"two channels have the address {shown(topic.address)}",
-                topic.location,
-                "move the messages of both into one channel",
-            )
-        seen.add(topic.address)
 
 
 def check_names(contract: Contract, diagnostics: Diagnostics) -> None:

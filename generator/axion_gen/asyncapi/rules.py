@@ -44,7 +44,7 @@ RULES: Final = {
     ),
     # the document
     "not-asyncapi": Rule("The document is not an AsyncAPI document."),
-    "unsupported-version": Rule("The document's version is not read yet.", not_yet=True),
+    "unsupported-version": Rule("The document's version is not read."),
     "wrong-type": Rule("A value has another type than the specification says."),
     "missing-field": Rule("A field that the specification demands is missing."),
     "unknown-field": Rule("A field is not in the specification and does not start with `x-`."),
@@ -59,20 +59,39 @@ RULES: Final = {
     "foreign-message": Rule("An operation names a message that its channel does not carry."),
     "trait-conflict": Rule("Two traits say different things where merging makes nonsense."),
     # what is not generated yet
-    "unsupported-address": Rule("A channel without a fixed address.", not_yet=True),
-    "unsupported-parameters": Rule("An address with parameters.", not_yet=True),
-    "unsupported-reply": Rule("An operation with a reply.", Severity.WARNING, not_yet=True),
     "unsupported-schema-format": Rule("A payload that is not JSON Schema.", not_yet=True),
-    "unsupported-content-type": Rule("A message that is not JSON on the wire.", not_yet=True),
     "unsupported-schema": Rule("A schema no Python type was found for.", not_yet=True),
     # Kafka and the messaging standard
-    "topic-address": Rule("An address that Kafka takes for no topic.", not_yet=True),
-    "topic-duplicate": Rule("Two channels with the same address."),
+    "content-type": Rule(
+        "A content type that is neither JSON nor Avro: on the wire it is JSON.", Severity.WARNING
+    ),
+    "topic-address": Rule("A name that Kafka takes for no topic."),
+    "topic-renamed": Rule(
+        "An address that Kafka takes for no topic: the topic is called otherwise.",
+        Severity.WARNING,
+    ),
+    "topic-unnamed": Rule(
+        "A channel without an address: its topic is called by its id.", Severity.WARNING
+    ),
+    "topic-duplicate": Rule(
+        "Two channels with the same address: they are one topic.", Severity.WARNING
+    ),
+    "binding-differs": Rule(
+        "Operations whose bindings say different things where a service has one.",
+        Severity.WARNING,
+    ),
     "channel-unused": Rule("A channel that no operation uses.", Severity.WARNING),
     "key-expression": Rule("`x-axion-key` names no property of the payload."),
     "key-optional": Rule("`x-axion-key` names a property that may be absent.", Severity.WARNING),
     "extension-value": Rule("An `x-axion-...` field with a value that means nothing."),
     "message-duplicate": Rule("Two messages on one topic have the same name on the wire."),
+    "message-unnamed": Rule(
+        "A message without a name, called by its place among several.", Severity.WARNING
+    ),
+    "parameter-undescribed": Rule(
+        "A parameter in an address that the channel's `parameters` do not describe.",
+        Severity.WARNING,
+    ),
     "parameter-value": Rule(
         "A value of a parameter that cannot stand in a topic's name.", Severity.WARNING
     ),

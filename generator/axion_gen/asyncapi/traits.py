@@ -2,54 +2,65 @@
 
 from typing import Final
 
-from .diagnostics import shown
+from .diagnostics import Diagnostics
 from .documents import Documents
 from .nodes import Node
-from .structure import Structure
 
-_NOT_MERGED: Final = frozenset({"traits", "payload", "action", "channel", "messages", "reply"})
-"""What no trait may say (specification 3.0, Operation and Message Trait Object)."""
+_THROUGH: Final = 3
+"""How deep references are followed to merge what they name: `bindings`, `kafka`, `groupId`."""
 
 
-def merged(documents: Documents, structure: Structure, node: Node) -> Node:
-    """An operation or message with its traits applied.
+def merged(documents: Documents, diagnostics: Diagnostics, node: Node, *, traits_win: bool) -> Node:
+    """An operation or message with its traits applied, in their order.
 
-    A later trait overrides an earlier one; what the object says itself overrides both
-    (specification 3.0, "Traits Merge Mechanism").
+    `traits_win` says what is true in 2.x: traits are merged into the object. In 3.x what the
+    object says itself overrides them ("Traits Merge Mechanism").
     """
+    traits = [documents.resolve(trait) for trait in _items(documents, node.get("traits"))]
+    found = [trait for trait in traits if trait is not None]
+    if not found:
+        return node
+    if traits_win:
+        result = node
+        for trait in found:
+            result = _patched(documents, result, trait)
+        return result
+    _check_headers(diagnostics, found)
     result = Node({}, node.location)
-    headers: Node | None = None
-    for reference in structure.items(node.get("traits"), "`traits`"):
-        trait = documents.resolve(reference)
-        if trait is None or not structure.is_mapping(trait, "the trait"):
+    for trait in (*found, node):
+        result = _patched(documents, result, trait)
+    return result
+
+
+def _items(documents: Documents, node: Node | None) -> tuple[Node, ...]:
+    resolved = documents.resolve(node)
+    return resolved.items if resolved is not None else ()
+
+
+def _check_headers(diagnostics: Diagnostics, traits: list[Node]) -> None:
+    first: Node | None = None
+    for trait in traits:
+        if "headers" not in trait.mapping:
             continue
-        for key in _NOT_MERGED & trait.mapping.keys():
-            structure.diagnostics.add(
-                "unknown-field",
-                f"a trait has no field {shown(key)}",
-                trait.key_location(key),
-                "move it out of the trait",
-            )
-        if headers is not None and "headers" in trait.mapping:
-            structure.diagnostics.add(
+        if first is not None:
+            diagnostics.add(
                 "trait-conflict",
                 "two traits describe `headers`; merged key by key they say what neither says",
                 trait.key_location("headers"),
-                f"keep one of them; the other is on line {headers.key_location('headers').line}",
+                f"keep one of them; the other is on line {first.key_location('headers').line}",
             )
-        headers = trait if "headers" in trait.mapping else headers
-        result = _patched(result, trait)
-    return _patched(result, node)
+        first = trait
 
 
-def _patched(target: Node, patch: Node) -> Node:
+def _patched(documents: Documents, target: Node, patch: Node, depth: int = 0) -> Node:
     """JSON Merge Patch (RFC 7396), but for null, which stays a value: nobody removes here."""
     entries, keys = dict(target.mapping), dict(target.keys)
     for key, value in patch.mapping.items():
         present = entries.get(key)
-        both = present is not None and isinstance(value.value, dict) and value.reference is None
-        if both and present is not None and isinstance(present.value, dict):
-            value = _patched(present, value)
+        if present is not None and depth < _THROUGH:
+            old, new = documents.resolve(present), documents.resolve(value)
+            if old is not None and new is not None and old.mapping and new.mapping:
+                value = _patched(documents, old, new, depth + 1)
         entries[key] = value
         keys[key] = patch.key_location(key)
-    return Node(entries, patch.location, keys)
+    return Node(entries, patch.location if depth else target.location, keys)
