@@ -123,14 +123,22 @@ PARTS = {
     ("payload", "{enum: []}"): "10:25: error[schema-keyword]",
     ("payload", "{oneOf: 3}"): "10:26: error[schema-keyword]",
     ("payload", "{type: string, const: 3}"): "10:40: error[schema-contradiction]",
-    ("payload", "{type: integer, default: x}"): "10:43: error[schema-contradiction]",
     ("payload", "{minimum: 2, maximum: 1}"): "10:19: error[schema-contradiction]",
     ("payload", "{minimum: a}"): "10:28: error[schema-keyword]",
     ("payload", "{properties: [a]}"): "10:31: error[wrong-type]",
     ("payload", "{required: a}"): "10:29: error[wrong-type]",
     ("payload", "{description: [a]}"): "10:32: error[wrong-type]",
+    ("payload", "{schemaFormat: application/vnd.google.protobuf, schema: {}}"): (
+        "10:33: error[unsupported-schema-format]"
+    ),
+    ("payload", "{schemaFormat: application/raml+yaml;version=1.0, schema: {}}"): (
+        "10:33: error[unsupported-schema-format]"
+    ),
     ("payload", "{schemaFormat: application/vnd.apache.avro, schema: {}}"): (
-        "10:19: error[unsupported-schema-format]"
+        "10:70: error[avro-schema]"
+    ),
+    ("payload", "{schemaFormat: application/vnd.apache.avro, schema: {type: strin}}"): (
+        "10:77: error[avro-schema] `strin` is no type of Avro"
     ),
     ("payload", "{$ref: '#/no'}"): "10:25: error[reference-dangling]",
 }

@@ -59,7 +59,9 @@ RULES: Final = {
     "foreign-message": Rule("An operation names a message that its channel does not carry."),
     "trait-conflict": Rule("Two traits say different things where merging makes nonsense."),
     # what is not generated yet
-    "unsupported-schema-format": Rule("A payload that is not JSON Schema.", not_yet=True),
+    "unsupported-schema-format": Rule(
+        "A payload that is neither JSON Schema nor Avro.", not_yet=True
+    ),
     "unsupported-schema": Rule("A schema no Python type was found for.", not_yet=True),
     # Kafka and the messaging standard
     "content-type": Rule(
@@ -110,5 +112,7 @@ RULES: Final = {
     # schemas
     "schema-keyword": Rule("A keyword of JSON Schema with a value it cannot have."),
     "schema-contradiction": Rule("A schema that nothing can satisfy."),
+    "schema-default": Rule("A default that is no value of its type is left out.", Severity.WARNING),
+    "avro-schema": Rule("A schema that is not Avro, though its format says so."),
     "schema-pattern": Rule("A pattern that is not checked when read.", Severity.WARNING),
 }

@@ -1,40 +1,29 @@
-"""JSON Schema (draft 7, as AsyncAPI 3.0 has it): checked, resolved, and reduced.
+"""The schemas of a document: found, resolved, each read once in the format it is written in.
 
-What is kept is what becomes a Python type. Everything else stays behind: no keyword that
-some tool gives a meaning of its own ever reaches one.
+What is kept of a schema is what becomes a Python type. Everything else stays behind: no
+keyword that some tool gives a meaning of its own ever reaches one.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import Final
 from urllib.parse import unquote
 
-from pydantic_core import SchemaError, SchemaValidator, core_schema
-
+from .avro import AvroReader, resolved_schema
 from .contract import Definition, Schema
 from .diagnostics import Diagnostics, shown
+from .discriminators import with_children
 from .documents import Documents
-from .nodes import Node, kind
+from .json_schema import Dialect, JsonSchemaReader
+from .nodes import Node
 from .structure import Structure
 
-_TYPES: Final = ("null", "boolean", "integer", "number", "string", "array", "object")
-_FORMATS: Final = ("date", "date-time", "time", "duration", "uuid")
-"""Formats that have a type in Python whose text is the same again on the wire."""
-_BOUNDS: Final = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf")
-_SIZES: Final = ("minLength", "maxLength", "minItems", "maxItems")
-_ORDERED: Final = (
-    ("minimum", "maximum"),
-    ("minLength", "maxLength"),
-    ("minItems", "maxItems"),
-    ("minProperties", "maxProperties"),
+_POINTER_WORDS: Final = frozenset(
+    {"payload", "schema", "schemas", "items", "properties", "definitions", "$defs", "allOf"}
+    | {"anyOf", "oneOf"}
 )
-_COMBINERS: Final = ("allOf", "anyOf", "oneOf")
-_POINTER_WORDS: Final = frozenset({"payload", "schema", "schemas", "items", "properties"})
-_JSON_SCHEMA: Final = (
-    "application/vnd.aai.asyncapi",
-    "application/schema+json",
-    "application/schema+yaml",
-)
+_KNOWN: Final = ("protobuf", "raml")
 
 
 @dataclass(slots=True)
@@ -44,229 +33,130 @@ class Schemas:
     documents: Documents
     diagnostics: Diagnostics
     found: dict[str, Schema] = field(default_factory=dict)
+    """By id, as they are written; `all` has those that inherit from another one with it."""
     _ids: dict[Node, str] = field(default_factory=dict)
-    _waiting: list[tuple[Node, str, str]] = field(default_factory=list)
-    _structure: Structure = field(init=False)
+    _waiting: list[tuple[str, Callable[[], Definition]]] = field(default_factory=list)
+    _json: JsonSchemaReader = field(init=False)
+    _avro: AvroReader = field(init=False)
 
     def __post_init__(self) -> None:
-        self._structure = Structure(self.diagnostics)
+        self._json = JsonSchemaReader(self)
+        self._avro = AvroReader(self)
 
-    def add(self, node: Node, name: str, *, used: bool = True) -> str | None:
+    def add(
+        self, node: Node, name: str, *, format_: Node | None = None, used: bool = True
+    ) -> str | None:
         """Read a schema and all that it refers to; its id, or None if it cannot be read.
 
         Args:
             node: the schema, a reference to one, or one in a Multi Format Schema Object.
             name: what to call it, if no reference names it otherwise.
+            format_: the `schemaFormat` that stands elsewhere: beside the payload, in 2.x.
             used: whether something needs it; what is not needed may be in any format.
         """
-        id_ = self._add(node, name, used=used)
+        id_ = self.refer(node, name, Dialect.DRAFT_7, format_=format_, used=used)
         while self._waiting:
-            schema, waiting, called = self._waiting.pop()
-            definition = self._reduced(schema)
-            self.found[waiting] = Schema(waiting, called, definition, schema.location)
+            waiting, read = self._waiting.pop()
+            self.found[waiting] = replace(self.found[waiting], definition=read())
         return id_
 
-    def _add(self, node: Node, name: str, *, used: bool = True) -> str | None:
-        reference = node.string("$ref")
+    def avro(self, node: Node, format_: Node | None = None) -> object | None:
+        """The Avro schema of a payload as JSON has it, its references resolved.
+
+        None where the payload is not in Avro. What is wrong with it was said by `add`.
+        """
         resolved = self.documents.resolve(node)
-        if resolved is not None and resolved.get("schema") and resolved.get("schemaFormat"):
-            inner = self._of_format(resolved, used=used)
-            return self._add(inner, _named(reference, name), used=used) if inner else None
+        if resolved is not None and _is_multi_format(resolved):
+            format_, resolved = resolved.get("schemaFormat"), resolved.get("schema")
+        if resolved is None or format_ is None or "avro" not in (format_.text or ""):
+            return None
+        return resolved_schema(self.documents, resolved) if self._avro.is_avro(resolved) else None
+
+    def nullable(self, id_: str) -> bool:
+        """Whether null is a value of a schema that was read: such a payload may be a tombstone."""
+        return _takes_null(self.found, {"$ref": f"#/$defs/{id_}"}, set())
+
+    def all(self) -> Mapping[str, Schema]:
+        """All schemas; one with a `discriminator` knows those that inherit from it."""
+        return with_children(self.found)
+
+    # for the readers of formats
+
+    @property
+    def structure(self) -> Structure:
+        """Typed access to the parts of a schema."""
+        return Structure(self.diagnostics)
+
+    def place(self, node: Node, name: str, read: Callable[[], Definition]) -> str:
+        """The id of a schema that is read later, so that schemas may go round in circles."""
+        if node not in self._ids:
+            self._ids[node] = id_ = str(len(self._ids))
+            # A place is kept for it, so that the order is that of first mention.
+            self.found[id_] = Schema(id_, name, {}, node.location)
+            self._waiting.append((id_, read))
+        return self._ids[node]
+
+    def refer(
+        self,
+        node: Node,
+        name: str,
+        dialect: Dialect,
+        *,
+        format_: Node | None = None,
+        used: bool = True,
+    ) -> str | None:
+        """The id of a schema, or of what a reference to one leads to; it is read later."""
+        called = _named(node.string("$ref"), name)
+        resolved = self.documents.resolve(node)
+        if resolved is not None and _is_multi_format(resolved):
+            format_, inner = resolved.get("schemaFormat"), resolved.get("schema")
+            assert inner is not None  # noqa: S101 - it was asked for just now
+            if inner.reference is not None:
+                return self.refer(inner, called, dialect, format_=format_, used=used)
+            resolved = inner
         if resolved is None:
             return None
-        if resolved not in self._ids:
-            self._ids[resolved] = id_ = str(len(self._ids))
-            called = _named(reference, name)
-            # A place is kept for it, so that the order is that of first mention.
-            self.found[id_] = Schema(id_, called, {}, resolved.location)
-            self._waiting.append((resolved, id_, called))
-        return self._ids[resolved]
+        place = resolved
+        if format_ is not None:
+            if format_.text is not None and "avro" in format_.text:
+                return self._avro.refer(place, called)
+            dialect_ = self._dialect(format_, used=used)
+            if dialect_ is None:
+                return None
+            dialect = dialect_
+        return self.place(place, called, lambda: self._json.definition(place, dialect))
 
-    def _of_format(self, node: Node, *, used: bool) -> Node | None:
-        """The schema in a Multi Format Schema Object, if it is in a format that is read."""
-        format_ = self._structure.text(node, "schemaFormat")
-        if format_ is None:
+    def _dialect(self, format_: Node, *, used: bool) -> Dialect | None:
+        """The JSON Schema that a `schemaFormat` means; None, diagnosed, if it is none."""
+        text = format_.text
+        if text is None:
+            self.structure.wrong_type(format_, "`schemaFormat`", "text")
             return None
-        if format_.partition(";")[0].partition("+")[0] == "application/vnd.aai.asyncapi":
-            return node.get("schema")
-        if format_.partition(";")[0] in _JSON_SCHEMA:
-            return node.get("schema")
-        known = ("avro", "protobuf", "raml", "openapi")
-        if used or not any(word in format_ for word in known):
+        type_, _, parameters = text.partition(";")
+        essence = type_.strip().lower().partition("+")[0]
+        if essence == "application/vnd.aai.asyncapi":
+            return Dialect.DRAFT_7
+        if essence == "application/schema":
+            return Dialect.DRAFT_2020_12 if _is_recent(parameters) else Dialect.DRAFT_7
+        if essence == "application/vnd.oai.openapi":
+            return Dialect.DRAFT_2020_12 if "3.1" in parameters else Dialect.OPENAPI_3_0
+        if used or not any(word in text for word in _KNOWN):
             self.diagnostics.add(
                 "unsupported-schema-format",
-                f"schemas in the format {shown(format_)} are not read yet",
-                node.key_location("schemaFormat"),
-                "write the schema as JSON Schema and leave `schemaFormat` out",
+                f"schemas in the format {shown(text)} are not read yet",
+                format_.location,
+                "write the schema as JSON Schema or Avro",
             )
         return None
 
-    def _reduced(self, node: Node) -> Definition:
-        """The schema without what does not become Python."""
-        if isinstance(node.value, bool):
-            return {}
-        if not self._structure.is_mapping(node, "the schema"):
-            return {}
-        if node.reference is not None:
-            return self._reference(node)
-        types = self._types(node)
-        definition: Definition = {}
-        if types:
-            definition["type"] = types[0] if len(types) == 1 else types
-        description = self._structure.text(node, "description")
-        if description:
-            definition["description"] = description
-        definition |= self._values(node, types)
-        definition |= self._limits(node)
-        definition |= self._parts(node)
-        return definition
 
-    def _reference(self, node: Node) -> Definition:
-        id_ = self._add(node, "")
-        if id_ is None:
-            return {}
-        definition: Definition = {"$ref": f"#/$defs/{id_}"}
-        description = node.string("description")
-        return definition | {"description": description} if description else definition
+def _is_multi_format(node: Node) -> bool:
+    """Whether it is a schema with its format beside it, as 3.x has them."""
+    return node.get("schema") is not None and node.get("schemaFormat") is not None
 
-    def _types(self, node: Node) -> list[str]:
-        entry = node.get("type")
-        if entry is None:
-            return ["object"] if "properties" in node.mapping else []
-        types: list[str] = []
-        for item in entry.items or (entry,):
-            if item.text not in _TYPES:
-                self._keyword(
-                    item, f"`type` is {_value(item)}", f"write one of {', '.join(_TYPES)}"
-                )
-            elif item.text not in types:
-                types.append(item.text)
-        return types
 
-    def _values(self, node: Node, types: list[str]) -> Definition:
-        """`enum`, `const` and `default`: kept as far as Python's types can say them."""
-        definition: Definition = {}
-        choices = node.get("enum")
-        if choices is not None and not choices.items:
-            self._keyword(choices, "`enum` is no list of values", "list what is allowed")
-        elif choices is not None:
-            values = [self._fitting(item, types, "`enum`").value for item in choices.items]
-            if all(_is_literal(value) for value in values):
-                # `1` and `true` are equal in Python.
-                definition["enum"] = list({(type(v), v): v for v in values}.values())
-        constant = node.get("const")
-        if constant is not None and _is_literal(self._fitting(constant, types, "`const`").value):
-            definition["const"] = constant.value
-        default = node.get("default")
-        if default is not None:
-            value = self._fitting(default, types, "`default`").value
-            # A default that is text would have to be made a date or an id first.
-            if isinstance(value, str | int | float) and node.string("format") not in _FORMATS:
-                allowed = definition.get("enum")
-                if not isinstance(allowed, list) or value in allowed:
-                    definition["default"] = value
-        return definition
-
-    def _fitting(self, node: Node, types: list[str], keyword: str) -> Node:
-        if types and not any(_fits(node.value, type_) for type_ in types):
-            self.diagnostics.add(
-                "schema-contradiction",
-                f"{keyword} is {_value(node)}, and `type` is {' or '.join(types)}",
-                node.location,
-                "make the value one of the type, or correct the type",
-            )
-        return node
-
-    def _limits(self, node: Node) -> Definition:
-        definition: Definition = {}
-        for keyword in (*_BOUNDS, *_SIZES, "minProperties", "maxProperties"):
-            entry = node.get(keyword)
-            if entry is None:
-                continue
-            value = entry.value
-            if keyword in _BOUNDS:
-                fits = _fits(value, "number") and (keyword != "multipleOf" or _above_zero(value))
-                wanted = "a number above 0" if keyword == "multipleOf" else "a number"
-            else:
-                fits, wanted = _fits(value, "integer") and _not_negative(value), "a whole number"
-            if not fits:
-                self._keyword(entry, f"`{keyword}` is {_value(entry)}", f"write {wanted}")
-            elif keyword in _BOUNDS or keyword in _SIZES:
-                definition[keyword] = value
-        self._check_order(node)
-        format_ = self._structure.text(node, "format")
-        if format_ in _FORMATS:
-            definition["format"] = format_
-        return definition | self._pattern(node)
-
-    def _check_order(self, node: Node) -> None:
-        for lower, upper in _ORDERED:
-            low, high = node.get(lower), node.get(upper)
-            if low is None or high is None:
-                continue
-            numbers = isinstance(low.value, int | float) and isinstance(high.value, int | float)
-            if numbers and low.value > high.value:  # type: ignore[operator]  # they are numbers
-                self.diagnostics.add(
-                    "schema-contradiction",
-                    f"`{lower}` {_value(low)} is above `{upper}` {_value(high)}",
-                    node.key_location(lower),
-                    "nothing is both: correct one of them",
-                )
-
-    def _pattern(self, node: Node) -> Definition:
-        pattern = self._structure.text(node, "pattern")
-        if pattern is None:
-            return {}
-        try:
-            SchemaValidator(core_schema.str_schema(pattern=pattern))
-        except SchemaError:
-            self.diagnostics.add(
-                "schema-pattern",
-                f"the pattern {shown(pattern)} is not checked: it is none for pydantic",
-                node.key_location("pattern"),
-                "use no look-around and no back-reference (the syntax of Rust's regex crate)",
-            )
-            return {}
-        return {"pattern": pattern}
-
-    def _parts(self, node: Node) -> Definition:
-        """The schemas within the schema."""
-        definition: Definition = {}
-        properties = self._structure.entries(node.get("properties"), "`properties`")
-        if properties:
-            definition["properties"] = {name: self._part(part) for name, part in properties.items()}
-        required = [
-            item.text
-            for item in self._structure.items(node.get("required"), "`required`")
-            if item.text is not None
-        ]
-        if required:
-            definition["required"] = list(dict.fromkeys(required))
-        items = node.get("items") or node.get("prefixItems")
-        if items is not None:
-            # A tuple: Python's type is a list of what its items may be.
-            parts = [self._part(item) for item in items.items]
-            definition["items"] = {"anyOf": parts} if parts else self._part(items)
-        for combiner in _COMBINERS:
-            entry = node.get(combiner)
-            if entry is not None and not entry.items:
-                self._keyword(entry, f"`{combiner}` is no list of schemas", "list the schemas")
-            elif entry is not None:
-                definition[combiner] = [self._part(item) for item in entry.items]
-        # Receivers ignore what they do not know, so this says something of maps alone.
-        additional = node.get("additionalProperties")
-        if not properties and additional is not None and additional.value is not False:
-            definition["additionalProperties"] = self._part(additional)
-        return definition
-
-    def _part(self, node: Node) -> Definition:
-        if node.get("schema") and node.get("schemaFormat"):
-            inner = self._of_format(node, used=True)
-            return self._part(inner) if inner else {}
-        return self._reduced(node)
-
-    def _keyword(self, node: Node, message: str, help: str) -> None:  # noqa: A002 - as in Diagnostic
-        self.diagnostics.add("schema-keyword", message, node.location, help)
+def _is_recent(parameters: str) -> bool:
+    return any(draft in parameters for draft in ("2019-09", "2020-12"))
 
 
 def _named(reference: str | None, name: str) -> str:
@@ -281,35 +171,26 @@ def _named(reference: str | None, name: str) -> str:
     return PurePosixPath(unquote(file)).name.partition(".")[0] or name or "schema"
 
 
-def _fits(value: object, type_: str) -> bool:
-    """Whether a value is of a type of JSON Schema."""
-    if isinstance(value, bool):
-        return type_ == "boolean"
-    if isinstance(value, int):
-        return type_ in ("integer", "number")
-    if isinstance(value, float):
-        return type_ == "number" or (type_ == "integer" and value.is_integer())
-    return type_ == {"text": "string", "a mapping": "object", "a list": "array"}.get(
-        kind(value), "null"
+def _takes_null(schemas: Mapping[str, Schema], definition: object, seen: set[str]) -> bool:
+    if not isinstance(definition, dict):
+        return False
+    reference = definition.get("$ref")
+    if isinstance(reference, str):
+        id_ = reference.removeprefix("#/$defs/")
+        if id_ in seen:
+            return False
+        return _takes_null(schemas, schemas[id_].definition, seen | {id_})
+    types = definition.get("type")
+    if types is not None and types != "null" and "null" not in types:
+        return False
+    if "const" in definition or "enum" in definition:
+        return None in definition.get("enum", [definition.get("const", ...)])
+    if types is not None and not definition.keys() & {"anyOf", "oneOf", "allOf"}:
+        return True
+    any_of = [*definition.get("anyOf", ()), *definition.get("oneOf", ())]
+    all_of = definition.get("allOf", ())
+    if not any_of and not all_of:
+        return False  # of what a schema does not say, a tombstone is not to be assumed
+    return all(_takes_null(schemas, part, seen) for part in all_of) and (
+        not any_of or any(_takes_null(schemas, part, seen) for part in any_of)
     )
-
-
-def _is_literal(value: object) -> bool:
-    return isinstance(value, str | int) or value is None
-
-
-def _above_zero(value: object) -> bool:
-    return isinstance(value, int | float) and value > 0
-
-
-def _not_negative(value: object) -> bool:
-    return isinstance(value, int | float) and value >= 0
-
-
-def _value(node: Node) -> str:
-    value = node.value
-    if isinstance(value, str):
-        return f"the text {shown(value)}"
-    if isinstance(value, bool | int | float):
-        return f"`{str(value).lower()[:40]}`"
-    return kind(value)

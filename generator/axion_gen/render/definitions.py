@@ -48,6 +48,15 @@ class Bundle:
         result = dict(definition)
         if "description" in result:
             result["description"] = prose(str(result["description"]))
+        for key in ("discriminator", "x-enum-varnames", "patternProperties", "title"):
+            result.pop(key, None)
+        if "properties" in result or not isinstance(result.get("additionalProperties"), dict):
+            result.pop("additionalProperties", None)
+        if not isinstance(result.get("items"), dict):
+            result.pop("items", None)
+        first = result.pop("prefixItems", None)
+        if first is not None:
+            result["items"] = {"anyOf": first}
         reference = result.get("$ref")
         if isinstance(reference, str):
             result["$ref"] = PREFIX + self.payloads[reference.removeprefix(PREFIX)]
