@@ -19,10 +19,11 @@ A field with a default may be left out: the default is written.
 
 from typing import TYPE_CHECKING, Final
 
-from .avro_names import Named, NameReader, full_name
+from .avro_names import NAMED, Named, NameReader, full_name
 from .contract import Definition
 from .documents import Documents
 from .nodes import Node
+from .plain import plain
 
 if TYPE_CHECKING:
     from .schemas import Schemas
@@ -63,10 +64,6 @@ class AvroReader:
     def __init__(self, schemas: "Schemas") -> None:
         self._schemas = schemas
         self._names = NameReader(schemas.documents, schemas.diagnostics)
-
-    def is_avro(self, node: Node) -> bool:
-        """Whether a schema is Avro; what is wrong with it is diagnosed."""
-        return self._names.is_avro(node)
 
     def refer(self, node: Node, name: str) -> str | None:
         """The id of a schema, to be read later; None if it is no Avro, which is diagnosed."""
@@ -172,34 +169,33 @@ def _is_simple(definition: Definition, value: object) -> bool:
 
 
 def resolved_schema(documents: Documents, node: Node) -> object:
-    """The schema as JSON has it: what it refers to is in it, a named type once, then its name."""
-    names: dict[Node, str] = {}
+    """The schema as JSON has it: what it refers to is in it, a named type once, then its name.
 
-    def plain(place: Node, namespace: str) -> object:
-        resolved = documents.resolve(place)
-        if resolved is None:
-            return "null"
-        if resolved in names:
-            return names[resolved]
-        if resolved.items:
-            return [plain(item, namespace) for item in resolved.items]
-        if not resolved.mapping:
-            return "null" if resolved.value is None else resolved.value
-        if resolved.string("type") in ("record", "error", "enum", "fixed"):
-            namespace, name = full_name(resolved, namespace)
-            names[resolved] = f"{namespace}.{name}" if namespace else name
-        return {key: part_of(key, part, namespace) for key, part in resolved.mapping.items()}
+    It takes a schema for what it looks like: whether it is Avro, `AvroReader` says.
+    """
+    return _once(plain(documents, node), "", set())
 
-    def part_of(key: str, part: Node, namespace: str) -> object:
-        if key in ("type", "items", "values"):
-            return plain(part, namespace)
-        if key == "fields":
-            fields = (documents.resolve(field) for field in part.items)
-            return [
-                {key: part_of(key, value, namespace) for key, value in field.mapping.items()}
-                for field in fields
-                if field is not None
-            ]
-        return part.plain()
 
-    return plain(node, "")
+def _once(schema: object, namespace: str, names: set[str]) -> object:
+    if isinstance(schema, list):
+        return [_once(item, namespace, names) for item in schema]
+    if not isinstance(schema, dict):
+        return "null" if schema is None else schema  # null without quotes, as YAML has it
+    if schema.get("type") in NAMED:
+        namespace, short = full_name(schema.get("name"), schema.get("namespace"), namespace)
+        name = f"{namespace}.{short}" if namespace else short
+        if name in names:
+            return name
+        names.add(name)
+    result = dict(schema)
+    for key in ("type", "items", "values"):
+        if key in schema:
+            result[key] = _once(schema[key], namespace, names)
+    fields = schema.get("fields")
+    if isinstance(fields, list):
+        result["fields"] = [
+            field | {"type": _once(field.get("type"), namespace, names)}
+            for field in fields
+            if isinstance(field, dict)
+        ]
+    return result

@@ -8,7 +8,7 @@ from .documents import Documents
 from .nodes import Node, kind
 
 _PRIMITIVES: Final = ("null", "boolean", "int", "long", "float", "double", "bytes", "string")
-_NAMED: Final = ("record", "error", "enum", "fixed")
+NAMED: Final = ("record", "error", "enum", "fixed")
 _COLLECTIONS: Final = {"array": "items", "map": "values"}
 
 
@@ -80,7 +80,7 @@ class NameReader:
         type_ = node.get("type")
         if type_ is None:
             return self._wrong(node, f"{kind(node.value)} without `type` is no Avro schema")
-        if type_.text in _NAMED:
+        if type_.text in NAMED:
             return self._check_named(node, type_.text or "", namespace)
         if type_.text in _COLLECTIONS:
             key = _COLLECTIONS[type_.text]
@@ -93,7 +93,7 @@ class NameReader:
     def _check_named(self, node: Node, type_: str, namespace: str) -> bool:
         if node in self._places:
             return True
-        namespace, short = full_name(node, namespace)
+        namespace, short = full_name(node.string("name"), node.string("namespace"), namespace)
         if not short:
             return self._wrong(node, f"an Avro {type_} has a `name`")
         named = Named(node, namespace, short)
@@ -128,7 +128,7 @@ class NameReader:
     def _check_name(self, node: Node, name: str, namespace: str) -> bool:
         if name in _PRIMITIVES or self.named(name, namespace) is not None:
             return True
-        near = nearest(name, [*_PRIMITIVES, *_NAMED, *_COLLECTIONS, *self._names])
+        near = nearest(name, [*_PRIMITIVES, *NAMED, *_COLLECTIONS, *self._names])
         return self._wrong(
             node,
             f"{shown(name)} is no type of Avro",
@@ -140,14 +140,18 @@ class NameReader:
         return False
 
 
-def full_name(node: Node, namespace: str) -> tuple[str, str]:
-    """The namespace and the name of a named type."""
-    name = node.string("name") or ""
-    given, _, short = name.rpartition(".")
+def full_name(name: object, own: object, namespace: str) -> tuple[str, str]:
+    """The namespace and the short name of a named type.
+
+    Args:
+        name: its `name`, which may have the namespace in it.
+        own: its `namespace`.
+        namespace: that of what it stands in.
+    """
+    given, _, short = (name if isinstance(name, str) else "").rpartition(".")
     if given:
         return given, short
-    own = node.string("namespace")
-    return (namespace if own is None else own), name
+    return (own if isinstance(own, str) else namespace), short
 
 
 def _same(one: Node, other: Node) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from .avro import resolved_schema
 from .contract import Avro, Example, Key, Message
 from .diagnostics import Diagnostics, shown
 from .documents import Documents
@@ -89,7 +90,7 @@ class Messages:
         """How the payload is Avro on the wire, if it is: the message may say it is JSON."""
         if payload is None or not is_avro(format_) or is_json(node.string("contentType") or "-"):
             return None
-        return Avro(plain(self.documents, payload), framed=is_framed(binding))
+        return Avro(resolved_schema(self.documents, payload), framed=is_framed(binding))
 
     def _check_content_type(self, node: Node) -> None:
         content_type = node.string("contentType") or self.default_content_type

@@ -82,7 +82,7 @@ class Reading(ABC):
             description=info.string("description") or "",
             topics=topics,
             operations=tuple(self.operations),
-            schemas=reachable(self.schemas.found, needed),
+            schemas=reachable(self.schemas.all(), needed),
             sources=self.documents.sources,
             group_id=self._only(self._groups, "groupId"),
             client_id=self._only(self._clients, "clientId"),

@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from typing import Final
 from urllib.parse import unquote
 
-from .avro import AvroReader, resolved_schema
+from .avro import AvroReader
 from .contract import Definition, Schema
 from .diagnostics import Diagnostics, shown
 from .discriminators import with_children
@@ -59,22 +59,6 @@ class Schemas:
             waiting, read = self._waiting.pop()
             self.found[waiting] = replace(self.found[waiting], definition=read())
         return id_
-
-    def avro(self, node: Node, format_: Node | None = None) -> object | None:
-        """The Avro schema of a payload as JSON has it, its references resolved.
-
-        None where the payload is not in Avro. What is wrong with it was said by `add`.
-        """
-        resolved = self.documents.resolve(node)
-        if resolved is not None and _is_multi_format(resolved):
-            format_, resolved = resolved.get("schemaFormat"), resolved.get("schema")
-        if resolved is None or format_ is None or "avro" not in (format_.text or ""):
-            return None
-        return resolved_schema(self.documents, resolved) if self._avro.is_avro(resolved) else None
-
-    def nullable(self, id_: str) -> bool:
-        """Whether null is a value of a schema that was read: such a payload may be a tombstone."""
-        return _takes_null(self.found, {"$ref": f"#/$defs/{id_}"}, set())
 
     def all(self) -> Mapping[str, Schema]:
         """All schemas; one with a `discriminator` knows those that inherit from it."""
@@ -169,28 +153,3 @@ def _named(reference: str | None, name: str) -> str:
         if word not in _POINTER_WORDS and not word.isdigit():
             return word
     return PurePosixPath(unquote(file)).name.partition(".")[0] or name or "schema"
-
-
-def _takes_null(schemas: Mapping[str, Schema], definition: object, seen: set[str]) -> bool:
-    if not isinstance(definition, dict):
-        return False
-    reference = definition.get("$ref")
-    if isinstance(reference, str):
-        id_ = reference.removeprefix("#/$defs/")
-        if id_ in seen:
-            return False
-        return _takes_null(schemas, schemas[id_].definition, seen | {id_})
-    types = definition.get("type")
-    if types is not None and types != "null" and "null" not in types:
-        return False
-    if "const" in definition or "enum" in definition:
-        return None in definition.get("enum", [definition.get("const", ...)])
-    if types is not None and not definition.keys() & {"anyOf", "oneOf", "allOf"}:
-        return True
-    any_of = [*definition.get("anyOf", ()), *definition.get("oneOf", ())]
-    all_of = definition.get("allOf", ())
-    if not any_of and not all_of:
-        return False  # of what a schema does not say, a tombstone is not to be assumed
-    return all(_takes_null(schemas, part, seen) for part in all_of) and (
-        not any_of or any(_takes_null(schemas, part, seen) for part in any_of)
-    )
