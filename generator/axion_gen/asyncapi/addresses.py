@@ -29,22 +29,38 @@ def topic_name(address: str) -> str:
 
 
 def parameters(
-    documents: Documents, diagnostics: Diagnostics, address: str, channel: Node
+    documents: Documents, diagnostics: Diagnostics, name: str, written: str, channel: Node
 ) -> tuple[Parameter, ...]:
-    """The parameters in a topic's name, in their order there, as the channel describes them."""
+    """The parameters in a topic's name, in their order there, as the channel describes them.
+
+    Args:
+        documents: where references lead.
+        diagnostics: what is wrong is added here.
+        name: the topic's name.
+        written: the channel's address, which is another where the Kafka binding has the name.
+        channel: what describes the parameters.
+    """
     described = documents.resolve(channel.get("parameters"))
     known = described.mapping if described is not None else {}
-    names = dict.fromkeys(part[1:-1] for part in _IN_BRACES.findall(address))
-    for name in names:
-        if name not in known:
+    names = dict.fromkeys(part[1:-1] for part in _IN_BRACES.findall(name))
+    for parameter in names:
+        if parameter not in known:
             diagnostics.add(
                 "parameter-undescribed",
-                f"the channel's `parameters` do not describe {shown(name)}, which is in its"
-                f" address {shown(address)}",
-                channel.key_location("address"),
-                f"add {shown(name)} to `parameters`",
+                f"the channel's `parameters` do not describe {shown(parameter)}, which is in"
+                f" {shown(name)}",
+                channel.key_location("parameters"),
+                f"add {shown(parameter)} to `parameters`",
             )
-    return tuple(_parameter(documents, name, known, channel) for name in names)
+    for parameter, entry in known.items():
+        if f"{{{parameter}}}" not in written and parameter not in names:
+            diagnostics.add(
+                "parameter-unused",
+                f"the address {shown(written)} has no parameter {shown(parameter)}",
+                entry.location,
+                f"write `{{{shown(parameter)[1:-1]}}}` in the address, or remove it here",
+            )
+    return tuple(_parameter(documents, parameter, known, channel) for parameter in names)
 
 
 def _parameter(

@@ -105,7 +105,9 @@ class Channels:
             foreign_producers=any(foreign for foreign, _ in choices),
             unknown="dead-letter" if any(dead for _, dead in choices) else "skip",
             location=first.location,
-            parameters=parameters(self.documents, self.diagnostics, name, first.node),
+            parameters=parameters(
+                self.documents, self.diagnostics, name, first.address or name, first.node
+            ),
             configuration=first.binding.configuration,
         )
 

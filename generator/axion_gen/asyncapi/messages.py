@@ -17,7 +17,7 @@ from .traits import merged
 _KEY_PREFIX: Final = "$message.payload#/"
 _AVRO: Final = ("application/vnd.apache.avro", "application/avro", "avro/binary")
 MAX_NESTING: Final = 50
-"""How deep unions are looked into for a null; deeper is no document of people."""
+"""How deep `allOf` of headers are looked into; deeper is no document of people."""
 
 
 @dataclass(slots=True)
@@ -46,19 +46,20 @@ class Messages:
         avro = self._avro(payload, format_, whole, binding)
         if used and avro is None and payload is not None and _describes_json(format_):
             self._check_content_type(whole)
+        id_ = self._add(whole, name, used=used)
         headers = whole.get("headers")
         if headers is not None:
             self.schemas.add(headers, f"{name} headers", used=False)
         return Message(
             name=name,
             description=description(whole),
-            payload=self._add(whole, name, used=used),
+            payload=id_,
             key=self._key(whole),
             location=whole.key_location("name") if "name" in node.mapping else node.location,
             key_schema=self._key_schema(binding, name, format_, used=used),
             headers=dict(self._constants(headers)),
             avro=avro,
-            tombstone=payload is not None and self._may_be_null(payload),
+            tombstone=id_ is not None and self.schemas.nullable(id_),
             correlation=self._correlation(whole),
             examples=tuple(self._examples(whole)),
         )
@@ -82,9 +83,7 @@ class Messages:
         payload = node.get("payload")
         if payload is None:
             return None
-        if node.string("schemaFormat"):
-            payload = _of_format(payload, node.mapping["schemaFormat"])
-        return self.schemas.add(payload, name, used=used)
+        return self.schemas.add(payload, name, format_=node.get("schemaFormat"), used=used)
 
     def _avro(self, payload: Node | None, format_: str, node: Node, binding: Node) -> Avro | None:
         """How the payload is Avro on the wire, if it is: the message may say it is JSON."""
@@ -102,25 +101,6 @@ class Messages:
                 node.key_location("contentType"),
                 "write `application/json`, if all sides read JSON",
             )
-
-    def _may_be_null(self, node: Node, depth: int = 0) -> bool:
-        """Whether a payload's schema, JSON Schema or Avro, has a null at its top."""
-        types = node.get("type")
-        if node.text == "null" or (types is not None and "null" in _texts(types)):
-            return True
-        if any(item.text == "null" for item in node.items):  # a union of Avro
-            return True
-        constant = node.get("const")
-        if constant is not None and constant.value is None:
-            return True
-        nullable = node.get("nullable")
-        if nullable is not None and nullable.value is True:
-            return True
-        parts = [part for key in ("oneOf", "anyOf") if (part := node.get(key)) is not None]
-        inner = (self.documents.resolve(item) for part in parts for item in part.items)
-        return depth < MAX_NESTING and any(
-            self._may_be_null(part, depth + 1) for part in inner if part is not None
-        )
 
     # what else the record has
 
@@ -147,11 +127,11 @@ class Messages:
     def _key_schema(self, binding: Node, name: str, format_: str, *, used: bool) -> str | None:
         key = binding.get("key")
         resolved = self.documents.resolve(key)
-        if key is None or resolved is None:
+        if key is None or resolved is None or resolved.text is not None:
             return None
-        if is_avro(format_) and not _is_json_schema(resolved):
-            key = _of_format(key, Node(format_, key.location))
-        return self.schemas.add(key, f"{name} key", used=used)
+        is_json_schema = not is_avro(format_) or _is_json_schema(resolved)
+        key_format = None if is_json_schema else Node(format_, key.location)
+        return self.schemas.add(key, f"{name} key", format_=key_format, used=used)
 
     def _constants(self, headers: Node | None, depth: int = 0) -> Iterator[tuple[str, str]]:
         """The headers that have one value only, and it."""
@@ -217,11 +197,6 @@ def is_avro(schema_format: str) -> bool:
 
 def _describes_json(schema_format: str) -> bool:
     return not schema_format or "json" in schema_format or "asyncapi" in schema_format
-
-
-def _of_format(schema: Node, format_: Node) -> Node:
-    """A schema and its format, as the Multi Format Schema Object of 3.x has them."""
-    return Node({"schemaFormat": format_, "schema": schema}, schema.location)
 
 
 def _is_json_schema(node: Node) -> bool:

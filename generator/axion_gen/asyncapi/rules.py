@@ -94,6 +94,9 @@ RULES: Final = {
         "A parameter in an address that the channel's `parameters` do not describe.",
         Severity.WARNING,
     ),
+    "parameter-unused": Rule(
+        "A parameter that the channel describes and its address does not have.", Severity.WARNING
+    ),
     "parameter-value": Rule(
         "A value of a parameter that cannot stand in a topic's name.", Severity.WARNING
     ),

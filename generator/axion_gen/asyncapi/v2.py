@@ -9,10 +9,11 @@ from typing import Final
 
 from .channels import Channel
 from .contract import Operation
-from .diagnostics import shown
+from .diagnostics import Diagnostics, nearest, shown
+from .documents import Documents
 from .kafka import kafka_binding
 from .nodes import Node
-from .reading import Reading, last_word
+from .reading import Perspective, Reading, last_word
 from .traits import merged
 
 _ACTIONS: Final = {"publish": "receive", "subscribe": "send"}
@@ -25,6 +26,13 @@ class Version2(Reading):
 
     traits_win = True
 
+    def __init__(
+        self, documents: Documents, diagnostics: Diagnostics, perspective: Perspective
+    ) -> None:
+        super().__init__(documents, diagnostics, perspective)
+        self._ids: dict[tuple[str, str], Node] = {}
+        """What has an id, by the key of the id and the id."""
+
     def read_channels(self, root: Node) -> None:
         """Channels, with the messages of both operations, those that come first first."""
         channels = self.documents.resolve(root.get("channels"))
@@ -32,6 +40,7 @@ class Version2(Reading):
             node = self.documents.resolve(entry)
             if channels is None or node is None:
                 continue
+            self._check_servers(root, node)
             place = channels.key_location(address)
             if node in self.channels.by_node:
                 # Two channels that refer to the same one are two topics.
@@ -44,7 +53,6 @@ class Version2(Reading):
 
     def read_operations(self, root: Node) -> None:
         """Operations."""
-        ids: dict[str, Node] = {}
         for channel in self.channels.by_node.values():
             for action in channel.node.mapping:
                 node = self.documents.resolve(channel.node.get(action))
@@ -54,14 +62,7 @@ class Version2(Reading):
                 messages = dict.fromkeys(
                     channel.messages[message] for _, message in self._messages(channel.node, action)
                 )
-                id_ = node.string("operationId")
-                if id_ is not None and ids.setdefault(id_, node) is not node:
-                    self.structure.invalid(
-                        f"there are two operations {shown(id_)}; the other is on line"
-                        f" {ids[id_].key_location('operationId').line}",
-                        node.key_location("operationId"),
-                        "give one of them another `operationId`",
-                    )
+                id_ = self._unique("operationId", node)
                 self.operation(
                     Operation(
                         id_ or f"{channel.name}.{action}",
@@ -77,7 +78,35 @@ class Version2(Reading):
         """What is described and not used is checked all the same."""
         for name, message in self.resolved(components, "messages").items():
             for _, one in self._flat(message, name, 0):
+                self._unique("messageId", one)
                 self.messages.read(one, name, used=False)
+
+    def _check_servers(self, root: Node, channel: Node) -> None:
+        listed, servers = channel.get("servers"), self.documents.resolve(root.get("servers"))
+        known = servers.mapping if servers is not None else {}
+        for item in listed.items if listed is not None else ():
+            if item.text is not None and item.text not in known:
+                near = nearest(item.text, known)
+                self.structure.invalid(
+                    f"there is no server {shown(item.text)}",
+                    item.location,
+                    f"did you mean {shown(near)}?" if near else "name one of `servers`",
+                )
+
+    def _unique(self, key: str, node: Node) -> str | None:
+        """The id that a thing has at a key, and no other thing."""
+        id_ = node.string(key)
+        if id_ is None:
+            return None
+        first = self._ids.setdefault((key, id_), node)
+        if first is not node:
+            self.structure.invalid(
+                f"`{key}` is {shown(id_)}, as on line {first.key_location(key).line}: it is to be"
+                " one thing's alone",
+                node.mapping[key].location,
+                f"give one of the two another `{key}`",
+            )
+        return id_
 
     def _messages(self, channel: Node, action: str) -> Iterator[tuple[str | None, Node]]:
         """The messages of an operation, and what the references to them call them."""
@@ -107,6 +136,7 @@ class Version2(Reading):
         """
         if node in channel.messages:
             return
+        self._unique("messageId", node)
         whole = self.messages.merged(node)
         name = whole.string("messageId") or referred
         if name is None and not whole.string("name"):
