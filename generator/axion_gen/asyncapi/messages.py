@@ -12,6 +12,7 @@ from .kafka import is_framed, kafka_binding
 from .nodes import Node
 from .plain import plain
 from .schemas import Schemas
+from .tombstones import takes_null
 from .traits import merged
 
 _KEY_PREFIX: Final = "$message.payload#/"
@@ -59,7 +60,7 @@ class Messages:
             key_schema=self._key_schema(binding, name, format_, used=used),
             headers=dict(self._constants(headers)),
             avro=avro,
-            tombstone=id_ is not None and self.schemas.nullable(id_),
+            tombstone=id_ is not None and takes_null(self.schemas.found, id_),
             correlation=self._correlation(whole),
             examples=tuple(self._examples(whole)),
         )
