@@ -13,7 +13,7 @@ MAX_SIZE: Final = 250_000
 Scalar = str | int | float | bool | None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Node:
     """A value of a document. Two nodes are equal only if they are the same place."""
 
@@ -23,6 +23,10 @@ class Node:
     """Where each key of a mapping stands."""
     size: int = 1
     """How many nodes there are from here down, an alias counted as often as it is used."""
+
+    def __repr__(self) -> str:
+        """Its place: with aliases the whole of it may have no end."""
+        return f"<{kind(self.value)} at {self.location}>"
 
     @property
     def mapping(self) -> "Mapping[str, Node]":
