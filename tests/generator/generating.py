@@ -11,7 +11,7 @@ from types import ModuleType
 
 import pytest
 
-from axion_gen.asyncapi import Contract, Diagnostics, read_contract
+from axion_gen.asyncapi import Contract, Diagnostics, Perspective, read_contract
 from axion_gen.asyncapi.diagnostics import Diagnostic
 from axion_gen.output import write
 from axion_gen.render import render
@@ -53,6 +53,18 @@ def found_in(folder: Path, text: str, name: str = "asyncapi.yaml") -> list[Diagn
     if contract is not None:
         render(contract, folder / "bus", diagnostics)
     return list(diagnostics)
+
+
+def warned(
+    folder: Path, text: str, perspective: Perspective = "application"
+) -> tuple[Contract, list[str]]:
+    """The contract of a document, and the rules of the warnings about it."""
+    diagnostics = Diagnostics()
+    document = folder / "asyncapi.yaml"
+    document.write_text(dedent(text).lstrip("\n"), encoding="utf-8")
+    contract = read_contract(document, diagnostics, perspective=perspective)
+    assert contract is not None, list(diagnostics)
+    return contract, [finding.rule for finding in diagnostics]
 
 
 def contract_of(folder: Path, text: str) -> Contract:

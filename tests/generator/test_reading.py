@@ -163,8 +163,3 @@ def test_names_that_collide_in_python(tmp_path: Path) -> None:
     found = found_in(tmp_path, text)
     assert [finding.rule for finding in found] == ["name-collision"]
     assert "`ThingMade`" in found[0].message
-
-
-def test_two_messages_of_one_name_on_one_topic(tmp_path: Path) -> None:
-    text = small().replace("operations:", "      b: {name: thing.made, payload: {}}\noperations:")
-    assert "message-duplicate" in {finding.rule for finding in found_in(tmp_path, text)}
