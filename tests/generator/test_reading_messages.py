@@ -235,3 +235,13 @@ def test_a_message_in_two_channels(tmp_path: Path) -> None:
     first, second = contract_of(tmp_path, text).topics
     assert [message.name for message in (*first.messages, *second.messages)] == ["thing.made", "m"]
     assert first.messages[0].payload == second.messages[0].payload
+
+
+def test_headers_and_nulls_that_multiply(tmp_path: Path) -> None:
+    text = in_3("{payload: {$ref: '#/x-0'}, headers: {$ref: '#/x-0'}}")
+    for number in range(200):
+        one = f"{{$ref: '#/x-{number + 1}'}}"
+        text += f"x-{number}: {{allOf: [{one}, {one}], anyOf: [{one}, {one}]}}\n"
+    text += "x-200: {properties: {kind: {const: made}}}\n"
+    message = message_of(tmp_path, text)
+    assert (message.headers, message.tombstone) == ({"kind": "made"}, False)

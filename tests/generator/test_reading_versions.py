@@ -198,3 +198,12 @@ def test_what_only_version_2_has_is_unknown_in_version_3(tmp_path: Path) -> None
 def test_what_only_version_3_has_is_unknown_in_version_2(tmp_path: Path) -> None:
     found = found_in(tmp_path, operations("{address: a}"))
     assert "unknown-field" in {finding.rule for finding in found}
+
+
+def test_unions_of_messages_that_multiply(tmp_path: Path) -> None:
+    text = operations("{publish: {message: {$ref: '#/x-0'}}}")
+    for number in range(60):
+        one = f"{{$ref: '#/x-{number + 1}'}}"
+        text += f"x-{number}: {{oneOf: [{one}, {one}]}}\n    "
+    text += "x-60: {name: m, payload: {}}\n"
+    assert handled(contract_of(tmp_path, text), "receive") == ["m"]

@@ -17,8 +17,6 @@ from .traits import merged
 
 _KEY_PREFIX: Final = "$message.payload#/"
 _AVRO: Final = ("application/vnd.apache.avro", "application/avro", "avro/binary")
-MAX_NESTING: Final = 50
-"""How deep `allOf` of headers are looked into; deeper is no document of people."""
 
 
 @dataclass(slots=True)
@@ -134,26 +132,32 @@ class Messages:
         key_format = None if is_json_schema else Node(format_, key.location)
         return self.schemas.add(key, f"{name} key", format_=key_format, used=used)
 
-    def _constants(self, headers: Node | None, depth: int = 0) -> Iterator[tuple[str, str]]:
+    def _constants(self, headers: Node | None) -> Iterator[tuple[str, str]]:
         """The headers that have one value only, and it."""
-        schema = self.documents.resolve(headers)
-        if schema is not None and schema.get("schema") and schema.get("schemaFormat"):
-            schema = self.documents.resolve(schema.get("schema"))
-        if schema is None or depth > MAX_NESTING:
-            return
-        for part in (schema.get("allOf") or schema).items:
-            yield from self._constants(part, depth + 1)
-        properties = self.documents.resolve(schema.get("properties"))
-        for name, entry in (properties.mapping if properties is not None else {}).items():
-            header = self.documents.resolve(entry)
-            if header is None:
+        waiting, seen = [headers], set[Node]()
+        while waiting:
+            schema = self.documents.resolve(waiting.pop())
+            if schema is not None and schema.get("schema") and schema.get("schemaFormat"):
+                schema = self.documents.resolve(schema.get("schema"))
+            if schema is None or schema in seen:
                 continue
-            choices = header.get("enum")
-            constant = header.get("const")
-            if constant is None and choices is not None and len(choices.items) == 1:
-                constant = choices.items[0]
-            if constant is not None and constant.text is not None:
-                yield name, constant.text
+            seen.add(schema)
+            all_of = schema.get("allOf")
+            waiting.extend(all_of.items if all_of is not None else ())
+            properties = self.documents.resolve(schema.get("properties"))
+            for name, entry in (properties.mapping if properties is not None else {}).items():
+                value = self._only_value(entry)
+                if value is not None:
+                    yield name, value
+
+    def _only_value(self, header: Node) -> str | None:
+        schema = self.documents.resolve(header)
+        if schema is None:
+            return None
+        choices = schema.get("enum")
+        if choices is not None and len(choices.items) == 1:
+            return choices.items[0].text
+        return schema.string("const")
 
     def _correlation(self, node: Node) -> str | None:
         correlation = self.documents.resolve(node.get("correlationId"))

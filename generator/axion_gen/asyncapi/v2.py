@@ -17,8 +17,6 @@ from .reading import Perspective, Reading, last_word
 from .traits import merged
 
 _ACTIONS: Final = {"publish": "receive", "subscribe": "send"}
-MAX_NESTING: Final = 50
-"""How deep a `oneOf` of messages may have another in it."""
 
 
 class Version2(Reading):
@@ -77,7 +75,7 @@ class Version2(Reading):
     def read_components(self, components: Node) -> None:
         """What is described and not used is checked all the same."""
         for name, message in self.resolved(components, "messages").items():
-            for _, one in self._flat(message, name, 0):
+            for _, one in self._flat(message, name):
                 self._unique("messageId", one)
                 self.messages.read(one, name, used=False)
 
@@ -113,20 +111,23 @@ class Version2(Reading):
         operation = self.documents.resolve(channel.get(action))
         message = operation.get("message") if operation is not None else None
         if message is not None:
-            yield from self._flat(message, None, 0)
+            yield from self._flat(message, None)
 
-    def _flat(self, node: Node, name: str | None, depth: int) -> Iterator[tuple[str | None, Node]]:
-        """A message, or those of its `oneOf`."""
-        name = last_word(node.string("$ref")) or name
-        message = self.documents.resolve(node)
-        if message is None or not isinstance(message.value, dict):
-            return
-        one_of = message.get("oneOf")
-        if one_of is None:
-            yield name, message
-        elif depth < MAX_NESTING:
-            for item in one_of.items:
-                yield from self._flat(item, None, depth + 1)
+    def _flat(self, node: Node, name: str | None) -> Iterator[tuple[str | None, Node]]:
+        """A message, or those of its `oneOf` and of theirs, each once."""
+        waiting, seen = [(node, name)], set[Node]()
+        while waiting:
+            node, name = waiting.pop()
+            name = last_word(node.string("$ref")) or name
+            message = self.documents.resolve(node)
+            if message is None or message in seen or not isinstance(message.value, dict):
+                continue
+            seen.add(message)
+            one_of = message.get("oneOf")
+            if one_of is None:
+                yield name, message
+            else:
+                waiting.extend((item, None) for item in reversed(one_of.items))
 
     def _read_message(self, channel: Channel, referred: str | None, node: Node) -> None:
         """Read a message, unless it is known.
