@@ -31,7 +31,8 @@ class Node:
     @property
     def mapping(self) -> "Mapping[str, Node]":
         """The entries; nothing where this is no mapping."""
-        return self.value if isinstance(self.value, Mapping) else {}
+        # Of mappings there are dicts only, and asking for those is quicker.
+        return self.value if isinstance(self.value, dict) else {}
 
     @property
     def items(self) -> "tuple[Node, ...]":
@@ -50,11 +51,11 @@ class Node:
 
     def get(self, key: str) -> "Node | None":
         """The entry of a mapping; None where there is none, or this is no mapping."""
-        return self.mapping.get(key)
+        return self.value.get(key) if isinstance(self.value, dict) else None
 
     def string(self, key: str) -> str | None:
         """The text of an entry; None where there is none, or it is no text."""
-        entry = self.mapping.get(key)
+        entry = self.get(key)
         return entry.text if entry else None
 
     def key_location(self, key: str) -> Location:
