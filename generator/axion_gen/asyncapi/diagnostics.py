@@ -79,6 +79,8 @@ MAX_FINDINGS: Final = 500
 class Diagnostics:
     """Everything found so far, in the order of the document, each finding once."""
 
+    files: set[Path] = field(default_factory=set)
+    """Every file that was read, or was to be read and could not be."""
     _found: dict[tuple[str, str, Source, int, int], Diagnostic] = field(default_factory=dict)
     _left: dict[Severity, int] = field(
         default_factory=lambda: dict.fromkeys(Severity, MAX_FINDINGS)

@@ -138,6 +138,7 @@ class Documents:
 
     def _load(self, source: Source, place: Location, missing_help: str) -> Node | None:
         self._read[source.path] = None
+        self.diagnostics.files.add(source.path)
         try:
             root = parsed(source) if source.url else read(source, place, missing_help)
         except ReadError as error:

@@ -2,23 +2,26 @@
 
 from pathlib import Path
 
-from .. import __version__
 from ..asyncapi.contract import Contract
 from ..asyncapi.diagnostics import Diagnostics, Location
+from ..lock import LOCK, lock_text
+from ..surface import surface
 from .formatting import formatted
-from .lock import LOCK, lock_text
 from .models import ModelsError, messages_source, schema_models
 from .package import modules
 from .plan import plan
 
 
-def render(contract: Contract, output: Path, diagnostics: Diagnostics) -> dict[str, str] | None:
+def render(
+    contract: Contract, output: Path, diagnostics: Diagnostics, *, settings: str = ""
+) -> dict[str, str] | None:
     """The whole package in memory: texts by their paths in it.
 
     Args:
         contract: what to render.
         output: the folder it is meant for; only the lock's relative paths depend on it.
         diagnostics: takes what cannot be rendered.
+        settings: whatever else decides what is generated; the lock's seal is over it, too.
 
     Returns:
         None if anything found is an error.
@@ -38,7 +41,14 @@ def render(contract: Contract, output: Path, diagnostics: Diagnostics) -> dict[s
         )
         return None
     files = formatted(sources) | _runtime()
-    files[LOCK] = lock_text(__version__, contract.sources, output, files)
+    files[LOCK] = lock_text(
+        contract.sources,
+        output,
+        files,
+        surface(names),
+        settings=settings,
+        silent=not list(diagnostics),
+    )
     return dict(sorted(files.items()))
 
 

@@ -10,8 +10,9 @@ from rich.console import Console
 
 from ..asyncapi import Diagnostics, read_contract
 from ..asyncapi.contract import Topic
+from ..outcome import Outcome, Result
 from ..render.addresses import choices_of
-from ..report import Format, Result, report
+from ..report import Format, report
 from ..runtime.addresses import Parameter, names
 from ..runtime.contract import dead_letter_topic, replay_topic, replies_topic
 from ..runtime.errors import BusError
@@ -60,7 +61,7 @@ def broker(
         found = Diagnostics()
         contract = read_contract(spec, found)
         if contract is None:
-            report(output, Result.FAILED, None, found=found)
+            report(output, Outcome(Result.FAILED, found=tuple(found)))
             raise typer.Exit(2)
         topics = {
             name: channel.partitions for channel in contract.topics for name in _names(channel)
