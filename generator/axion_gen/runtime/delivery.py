@@ -48,6 +48,7 @@ class Delivery:
     """That transaction, an `AsyncSession`."""
 
     _headers: Headers | None = None
+    _key: str | None = None
 
     def __init__(self, record: Record, topic: Topic, statistics: TopicStatistics) -> None:
         self.record = record
@@ -68,7 +69,10 @@ class Delivery:
     @property
     def key(self) -> str:
         """Its idempotency key."""
-        return idempotency_key(self.record.topic, self.record.partition, self.record.offset)
+        if self._key is None:
+            record = self.record
+            self._key = idempotency_key(record.topic, record.partition, record.offset)
+        return self._key
 
     @property
     def message_id(self) -> str:

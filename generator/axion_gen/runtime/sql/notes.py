@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from sqlalchemy import (  # type: ignore[import-not-found,unused-ignore]
+    Connection,
     String,
     and_,
     bindparam,
@@ -14,7 +15,6 @@ from sqlalchemy import (  # type: ignore[import-not-found,unused-ignore]
     update,
 )
 from sqlalchemy.ext.asyncio import (  # type: ignore[import-not-found,unused-ignore]
-    AsyncConnection,
     AsyncEngine,
 )
 
@@ -23,8 +23,9 @@ from ..delivery import Delivery
 from ..stores.base import Begun
 from ..stores.marks import warn_of_topic_made_again
 from .inbox import Row, row_of
+from .statements import Statement
 from .tables import inbox, now_ms
-from .turns import turn_of
+from .turns import in_transaction
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +47,6 @@ class Notes:
         if dialect == "postgresql":  # each statement stands for itself, and needs no BEGIN
             self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._group = group
-        self._turn = turn_of(engine)
 
         now = now_ms(dialect)
         mine = inbox.c.consumer_group == group
@@ -55,8 +55,11 @@ class Notes:
         free = inbox.c.key.in_(
             select(inbox.c.key).where(mine, this).with_for_update(skip_locked=True)
         )
-        self._add = text(_add(dialect)).bindparams(
-            bindparam("consumer_group", type_=String()), bindparam("rows", type_=String())
+        self._add = Statement(
+            text(_add(dialect)).bindparams(
+                bindparam("consumer_group", type_=String()), bindparam("rows", type_=String())
+            ),
+            engine.dialect,
         )
         self._look = select(
             inbox.c.key, inbox.c.message_id, inbox.c.timestamp, inbox.c.outcome
@@ -89,10 +92,13 @@ class Notes:
         """Note that records are begun; none for one that is being handled at this moment."""
         rows = {delivery.key: row_of(delivery) for delivery in deliveries}
         values = {"consumer_group": self._group, "rows": json.dumps(list(rows.values()))}
-        async with self._turn, self._engine.begin() as connection:
-            added = {row.key: row.outcome for row in await connection.execute(self._add, values)}
+
+        def add(connection: Connection) -> tuple[dict[str, str | None], dict[str, Begun | None]]:
+            added = {row.key: row.outcome for row in self._add.execute(connection, values)}
             known = {delivery.key: delivery for delivery in deliveries if delivery.key not in added}
-            begun = await self._add_known(connection, known, rows) if known else {}
+            return added, self._add_known(connection, known, rows) if known else {}
+
+        added, begun = await in_transaction(self._engine, add)
         for delivery in deliveries:
             outcome = added.get(delivery.key)
             if outcome is not None:
@@ -102,11 +108,11 @@ class Notes:
             begun.setdefault(delivery.key, NEW if outcome is None else PROCESSED)
         return [begun[delivery.key] for delivery in deliveries]
 
-    async def _add_known(
-        self, connection: AsyncConnection, known: dict[str, Delivery], rows: dict[str, Row]
+    def _add_known(
+        self, connection: Connection, known: dict[str, Delivery], rows: dict[str, Row]
     ) -> dict[str, Begun | None]:
         """The same for records of which, or of whose place, there is a mark."""
-        looked = await connection.execute(self._look, {"keys": list(known)})
+        looked = connection.execute(self._look, {"keys": list(known)})
         marks = {mark.key: mark for mark in looked}
         begun: dict[str, Begun | None] = {}
         for key, delivery in known.items():
@@ -116,9 +122,9 @@ class Notes:
             elif (mark.message_id, mark.timestamp) != (row["message_id"], row["timestamp"]):
                 warn_of_topic_made_again(delivery)
                 new = {"new_message_id": row["message_id"], "new_timestamp": row["timestamp"]}
-                times = await connection.scalar(self._replace, {"of": key, **new})
+                times = connection.scalar(self._replace, {"of": key, **new})
             elif mark.outcome is None:
-                times = await connection.scalar(self._add_again, {"of": key})
+                times = connection.scalar(self._add_again, {"of": key})
             else:
                 begun[key] = PROCESSED
                 continue
@@ -128,8 +134,11 @@ class Notes:
     async def take_back(self, deliveries: Sequence[Delivery]) -> None:
         """Count one begin less of each, unless it has its outcome."""
         keys = sorted({delivery.key for delivery in deliveries})
-        async with self._turn, self._engine.begin() as connection:
-            await connection.execute(self._take_back, [{"of": key} for key in keys])
+
+        def take_back(connection: Connection) -> None:
+            connection.execute(self._take_back, [{"of": key} for key in keys])
+
+        await in_transaction(self._engine, take_back)
 
 
 _NEW_ROWS: Final = {

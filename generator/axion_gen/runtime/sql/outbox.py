@@ -14,9 +14,11 @@ import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Final, Generic, TypeVar
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import (  # type: ignore[import-not-found,unused-ignore]
+    Dialect,
     event,
     insert,
 )
@@ -24,9 +26,13 @@ from sqlalchemy.ext.asyncio import (  # type: ignore[import-not-found,unused-ign
     AsyncEngine,
     AsyncSession,
 )
+from sqlalchemy.orm import (  # type: ignore[import-not-found,unused-ignore]
+    Session,
+)
 
 from ..client import Outgoing, Transport
 from ..headers import RawHeaders
+from .statements import Statement
 from .tables import now_ms, outbox
 
 ClientT = TypeVar("ClientT")
@@ -36,11 +42,8 @@ class OutboxTransport:
     """Emits into the outbox, within a session's transaction."""
 
     def __init__(self, session: AsyncSession, service: str) -> None:
-        self.used = False
-        """Whether there is something to send when the transaction has committed."""
         self._session = session
         self._service = service
-        self._insert = _insert(session.get_bind().dialect.name)
         self.used = False
         """Whether there is something to send once the transaction has committed."""
 
@@ -51,8 +54,8 @@ class OutboxTransport:
             sqlalchemy.exc.SQLAlchemyError: it cannot be written; the transaction has failed.
         """
         self.used = True
-        await self._session.execute(
-            self._insert,
+        await self._session.run_sync(
+            _insert,
             {
                 "service": self._service,
                 "topic": outgoing.topic,
@@ -62,7 +65,6 @@ class OutboxTransport:
                 "message_id": outgoing.headers.message_id,
             },
         )
-        self.used = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,14 +140,16 @@ def from_text(text: str) -> list[tuple[str, bytes | None]]:
         raise ValueError(f"its headers are not as they were written: {error}") from None
 
 
-def _insert(dialect: str) -> Any:
+def _insert(session: Session, row: dict[str, str | bytes | None]) -> None:
+    connection = session.connection()
+    dialect = connection.dialect
     statement = _inserts.get(dialect)
     if statement is None:
         # Inline: the new row's id is not asked for.
-        statement = insert(outbox).values(created_at=now_ms(dialect)).inline()
-        _inserts[dialect] = statement
-    return statement
+        new = insert(outbox).values(created_at=now_ms(dialect.name), attempts=0, parked=False)
+        statement = _inserts[dialect] = Statement(new.inline(), dialect, row)
+    statement.execute(connection, row)
 
 
-_inserts: dict[str, Any] = {}
+_inserts: Final[WeakKeyDictionary[Dialect, Statement]] = WeakKeyDictionary()
 _WAKES = "axion_outbox_wakes"

@@ -27,8 +27,10 @@ from .unsent import Look, Unsent
 logger = logging.getLogger(__name__)
 
 REST_S = 0.01
-"""The time between two looks at the table, at least: the commits of that time share one. It is
-also at least as long as the look took, so that a slow database has time for others."""
+"""The time between two looks at the table, at least: the commits of that time share one."""
+RESTS = 3
+"""It is also so many times as long as the look took, up to `BUSY_S`, and then as long as that
+took: a busy database has its time for others."""
 BUSY_S = 0.2
 """How long what is acknowledged stays in the table, at most, while others are on their way."""
 LOOK_S = 5.0
@@ -203,7 +205,8 @@ class Relay:
         async with asyncio.timeout(DATABASE_TIMEOUT_S):
             await self._exchange(take=self._may_send())
         now = time.monotonic()
-        rested = now + max(REST_S, now - began)
+        took = now - began
+        rested = now + max(REST_S, took, min(RESTS * took, BUSY_S))
         pause = self._poll_s if self._lanes.idle else min(self._poll_s, BUSY_S)
         with suppress(TimeoutError):
             async with asyncio.timeout(min(pause, self._lanes.next_try - now)):

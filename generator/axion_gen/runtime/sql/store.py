@@ -14,6 +14,9 @@ from sqlalchemy.ext.asyncio import (  # type: ignore[import-not-found,unused-ign
     AsyncSession,
     async_sessionmaker,
 )
+from sqlalchemy.orm import (  # type: ignore[import-not-found,unused-ignore]
+    Session,
+)
 
 from ..client import Client, Transport
 from ..context import turn_to
@@ -137,10 +140,8 @@ class SqlStore:
             try:
                 if delivery.deliveries == SUSPECT and delivery.attempts <= 1:
                     await self._count(delivery)
-                async with self._turn, self._sessions() as session:
-                    claimed = await self._claim(session, delivery)
-                    if claimed:
-                        await self._run(following, session, delivery)
+                async with self._turn:
+                    claimed = await self._try(following, self._sessions(), delivery)
             except Exception as error:  # all are raised, some under a truer name
                 if says_away(error):
                     raise _away(error) from error
@@ -169,8 +170,21 @@ class SqlStore:
         except OSError as error:  # connecting, the driver raises what the system says
             raise _away(error) from error
 
+    async def _try(self, following: Handle, session: AsyncSession, delivery: Delivery) -> bool:
+        """Claim the record and have it handled, all in one session; false if it is no more to."""
+        try:
+            claimed = await self._claim(session, delivery)
+            if claimed:
+                await self._run(following, session, delivery)
+            else:
+                await session.close()
+        except BaseException:
+            async with session:  # which closes it, whatever else comes meanwhile
+                raise
+        return claimed
+
     async def _run(self, following: Handle, session: AsyncSession, delivery: Delivery) -> None:
-        transaction = session.get_transaction()
+        transaction = session.sync_session.get_transaction()
         outbox = OutboxTransport(session, self._service)
         delivery.session = session
         delivery.client = self._client(outbox)
@@ -180,7 +194,7 @@ class SqlStore:
                 "the handler ended its transaction: leave commit and rollback to the bus;"
                 " `session.begin_nested()` is for a part that may fail"
             )
-        await session.commit()
+        await session.run_sync(_commit)
         if outbox.used:
             self._wake()
 
@@ -246,6 +260,11 @@ class SqlStore:
             except (SQLAlchemyError, OSError) as error:
                 logger.warning("old marks are not purged, next try later: %s", reason(error))
             await asyncio.sleep(PURGE_INTERVAL_S)
+
+
+def _commit(session: Session) -> None:
+    session.commit()
+    session.close()
 
 
 def _away(error: Exception) -> DependencyUnavailable:

@@ -1,9 +1,15 @@
 """The rows of the outbox that are not yet sent, as the relay sees them."""
 
+import json
 from collections.abc import Collection
 from typing import Any, NamedTuple
 
 from sqlalchemy import (  # type: ignore[import-not-found,unused-ignore]
+    ARRAY,
+    Connection,
+    Integer,
+    Text,
+    any_,
     bindparam,
     delete,
     exists,
@@ -14,12 +20,12 @@ from sqlalchemy import (  # type: ignore[import-not-found,unused-ignore]
     update,
 )
 from sqlalchemy.ext.asyncio import (  # type: ignore[import-not-found,unused-ignore]
-    AsyncConnection,
     AsyncEngine,
 )
 
+from .statements import Statement
 from .tables import now_ms, outbox
-from .turns import writing
+from .turns import in_transaction, limit_hanging
 
 LaneKey = tuple[str, bytes | int]
 """Topic and key, or topic and id where there is no key: such a row is alone."""
@@ -84,55 +90,63 @@ class Unsent:
     """The outbox of one service."""
 
     def __init__(self, engine: AsyncEngine, service: str) -> None:
+        dialect = engine.dialect.name
         self._service = service
-        self._now = now_ms(engine.dialect.name)
+        self._now = now_ms(dialect)
+        self._postgresql = dialect == "postgresql"
         # A stricter level, where the service has chosen one, would only make transactions fail.
         self._engine = (
             engine.execution_options(isolation_level="READ COMMITTED")
-            if engine.dialect.name == "postgresql"
+            if self._postgresql
             else engine
         )
+        gone = delete(outbox).where(_among(dialect, outbox.c.id, "acknowledged"))
+        oldest = _oldest(dialect, service)
+        next_ = oldest.where(~_among(dialect, outbox.c.topic, "without_topics"))
+        self._delete = Statement(gone, engine.dialect)
+        self._probe = Statement(oldest.where(outbox.c.topic == bindparam("topic")), engine.dialect)
+        self._next = Statement(next_, engine.dialect)
+        if self._postgresql:
+            both = next_.add_cte(gone.returning(limit_hanging()).cte("gone"))
+            self._delete_and_next = Statement(both, engine.dialect)
 
     async def apply(self, exchange: Exchange) -> list[Row]:
         """Write, and return what is taken, all in one transaction."""
-        connecting = writing(self._engine) if exchange.writes else self._engine.connect()
-        without = _padded(exchange.without)
+
+        def apply(connection: Connection) -> list[Row]:
+            return self._apply(connection, exchange)
+
+        return await in_transaction(self._engine, apply, writes=exchange.writes)
+
+    def _apply(self, connection: Connection, exchange: Exchange) -> list[Row]:
+        values = {
+            "acknowledged": self._listed(exchange.acknowledged),
+            "without": self._listed(exchange.without),
+            "without_topics": self._listed(exchange.without_topics),
+            "most": exchange.limit,
+        }
+        often = exchange.acknowledged and exchange.limit > 0
+        if often and self._postgresql and not exchange.refused and not exchange.probes:
+            # What is deleted is among what is not to be taken.
+            return _rows(self._delete_and_next.execute(connection, values))
+        if exchange.writes and self._postgresql:
+            connection.execute(select(limit_hanging()))
+        # Writing comes first: in SQLite what has read may no longer be able to write.
+        if exchange.acknowledged:
+            self._delete.execute(connection, values)
+        if exchange.refused:
+            connection.execute(_PARK, [_parked(refusal) for refusal in exchange.refused])
         rows: list[Row] = []
-        async with connecting as connection:
-            # Writing comes first: in SQLite what has read may no longer be able to write.
-            if exchange.acknowledged:
-                ids = _padded(exchange.acknowledged)
-                await connection.execute(delete(outbox).where(outbox.c.id.in_(ids)))
-            if exchange.refused:
-                await connection.execute(_PARK, [_parked(refusal) for refusal in exchange.refused])
-            for topic in exchange.probes:
-                query = self._next(1, without).where(outbox.c.topic == topic)
-                rows += await _rows(connection, query)
-            if exchange.limit > 0:
-                query = self._next(exchange.limit, without)
-                if exchange.without_topics:
-                    query = query.where(outbox.c.topic.not_in(exchange.without_topics))
-                rows += await _rows(connection, query)
+        for topic in exchange.probes:
+            probe = {**values, "topic": topic, "most": 1}
+            rows += _rows(self._probe.execute(connection, probe))
+        if exchange.limit > 0:
+            rows += _rows(self._next.execute(connection, values))
         return rows
 
-    def _next(self, limit: int, without: list[int]) -> Any:
-        query = (
-            select(outbox.c.id, outbox.c.topic, outbox.c.key, outbox.c.value, outbox.c.headers)
-            .where(
-                outbox.c.service == self._service,
-                outbox.c.parked == false(),
-                # What shares its key with a parked row waits behind it.
-                ~exists().where(
-                    _parked_rows.c.service == self._service,
-                    _parked_rows.c.parked == true(),
-                    _parked_rows.c.topic == outbox.c.topic,
-                    _parked_rows.c.key == outbox.c.key,
-                ),
-            )
-            .order_by(outbox.c.id)
-            .limit(limit)
-        )
-        return query.where(outbox.c.id.not_in(without)) if without else query
+    def _listed(self, values: Collection[int | str]) -> Any:
+        """A list as a parameter, the same for any length: so there is one statement for all."""
+        return list(values) if self._postgresql else json.dumps(list(values))
 
     async def look(self) -> Look:
         """How much there is to send, and since when."""
@@ -167,19 +181,35 @@ async def unpark(engine: AsyncEngine, service: str) -> int:
     return int(updated.rowcount)
 
 
-async def _rows(connection: AsyncConnection, query: Any) -> list[Row]:
-    return [Row(*row) for row in await connection.execute(query)]
+def _oldest(dialect: str, service: str) -> Any:
+    return (
+        select(outbox.c.id, outbox.c.topic, outbox.c.key, outbox.c.value, outbox.c.headers)
+        .where(
+            outbox.c.service == service,
+            outbox.c.parked == false(),
+            # What shares its key with a parked row waits behind it.
+            ~exists().where(
+                _parked_rows.c.service == service,
+                _parked_rows.c.parked == true(),
+                _parked_rows.c.topic == outbox.c.topic,
+                _parked_rows.c.key == outbox.c.key,
+            ),
+            ~_among(dialect, outbox.c.id, "without"),
+        )
+        .order_by(outbox.c.id)
+        .limit(bindparam("most", type_=Integer()))
+    )
 
 
-def _padded(ids: Collection[int]) -> list[int]:
-    """The ids, some more than once: of few lengths, for each is a statement to be prepared."""
-    listed = list(ids)
-    if not listed:
-        return listed
-    length = 1
-    while length < len(listed):
-        length *= 8
-    return listed + listed[-1:] * (length - len(listed))
+def _among(dialect: str, column: Any, name: str) -> Any:
+    """Whether a column has one of the values of a parameter, which `_listed` has made."""
+    if dialect == "postgresql":
+        return column == any_(bindparam(name, type_=ARRAY(column.type)))
+    return column.in_(select(func.json_each(bindparam(name, type_=Text())).table_valued("value")))
+
+
+def _rows(result: Any) -> list[Row]:
+    return [Row(*row) for row in result]
 
 
 def _parked(refusal: Refusal) -> dict[str, Any]:
