@@ -128,6 +128,14 @@ class NameReader:
     def _check_name(self, node: Node, name: str, namespace: str) -> bool:
         if name in _PRIMITIVES or self.named(name, namespace) is not None:
             return True
+        if "." in name:
+            self._diagnostics.add(
+                "avro-reference",
+                f"the Avro type {shown(name)} is not defined in the schema, or not before it",
+                node.location,
+                "write the type out where it is first used",
+            )
+            return False
         near = nearest(name, [*_PRIMITIVES, *NAMED, *_COLLECTIONS, *self._names])
         return self._wrong(
             node,

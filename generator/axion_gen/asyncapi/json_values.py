@@ -37,8 +37,10 @@ class ValueReader:
         if choices is not None and not choices.items:
             self._keyword(choices, "`enum` is no list of values", "list what is allowed")
         elif choices is not None:
-            values = [self._fitting(item, types, "`enum`").value for item in choices.items]
-            if all(_is_literal(value) for value in values):
+            values = [
+                i.value for i in choices.items if self._is_value(i, types, "a value of `enum`")
+            ]
+            if values and all(_is_literal(value) for value in values):
                 # `1` and `true` are equal in Python.
                 definition["enum"] = list({(type(v), v): v for v in values}.values())
                 definition |= _enum_names(node, values)
@@ -53,16 +55,19 @@ class ValueReader:
         return definition
 
     def _is_default(self, node: Node, types: list[str]) -> bool:
-        if types and not any(fits(node.value, type_) for type_ in types):
-            self._diagnostics.add(
-                "schema-default",
-                f"`default` is {described_value(node)}, and `type` is {' or '.join(types)}: it is"
-                " left out",
-                node.location,
-                "make the value one of the type, or correct the type",
-            )
-            return False
-        return _is_plain(node, _DEFAULT_DEPTH)
+        return self._is_value(node, types, "`default`") and _is_plain(node, _DEFAULT_DEPTH)
+
+    def _is_value(self, node: Node, types: list[str], what: str) -> bool:
+        if not types or any(fits(node.value, type_) for type_ in types):
+            return True
+        self._diagnostics.add(
+            "schema-value",
+            f"{what} is {described_value(node)}, and `type` is {' or '.join(types)}: it is left"
+            " out",
+            node.location,
+            "make the value one of the type, or correct the type",
+        )
+        return False
 
     def _fitting(self, node: Node, types: list[str], keyword: str) -> Node:
         if types and not any(fits(node.value, type_) for type_ in types):

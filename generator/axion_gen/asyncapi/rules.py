@@ -62,6 +62,7 @@ RULES: Final = {
     "unsupported-schema-format": Rule(
         "A payload that is neither JSON Schema nor Avro.", not_yet=True
     ),
+    "avro-reference": Rule("An Avro type that is defined in another schema.", not_yet=True),
     "unsupported-schema": Rule("A schema no Python type was found for.", not_yet=True),
     # Kafka and the messaging standard
     "content-type": Rule(
@@ -115,7 +116,9 @@ RULES: Final = {
     # schemas
     "schema-keyword": Rule("A keyword of JSON Schema with a value it cannot have."),
     "schema-contradiction": Rule("A schema that nothing can satisfy."),
-    "schema-default": Rule("A default that is no value of its type is left out.", Severity.WARNING),
+    "schema-value": Rule(
+        "A default, or a value of `enum`, that is none of its type is left out.", Severity.WARNING
+    ),
     "avro-schema": Rule("A schema that is not Avro, though its format says so."),
     "schema-pattern": Rule("A pattern that is not checked when read.", Severity.WARNING),
 }

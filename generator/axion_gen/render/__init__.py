@@ -32,12 +32,20 @@ def render(
     try:
         models = schema_models(names)
         sources = {"messages.py": messages_source(names, models), **modules(names, models)}
+    except RecursionError:
+        diagnostics.add(
+            "too-complex",
+            "the schemas are too deep, or too many of them are put together of others",
+            Location(contract.sources[0]),
+            "write them with fewer levels of `allOf` and references",
+        )
+        return None
     except ModelsError as error:
         diagnostics.add(
             "unsupported-schema",
-            f"the schemas cannot be made Python: {error}",
-            Location(contract.sources[0]),
-            "simplify the schema it names, and please report it",
+            str(error),
+            error.location,
+            "simplify the schema it names",
         )
         return None
     files = formatted(sources) | _runtime()

@@ -1,125 +1,321 @@
-"""Definitions as the model generator takes them: under Python names, one object in each.
+"""Definitions to classes, aliases and types, each under a name of its own.
 
-An object within an object gets a definition, and so a name, of its own: that of what holds
-it with the property's added, `Order` and `lines` making `OrderLinesItem`. Names do not
-depend on what else is in the document.
+An object within an object becomes a class, named after what holds it with the property's
+name added: `Order` and `lines` make `OrderLinesItem`. Names do not depend on what else is
+in the document.
 """
 
-import unicodedata
-from collections.abc import Callable
+from typing import Final
 
-from ..asyncapi.contract import Definition, Message
-from .names import attribute_name, class_name
+from ..asyncapi.contract import Definition, Schema
+from . import leaves
+from .classes import ClassMaker
+from .composing import PREFIX, Composed, Composer, part, parts, types_of
+from .names import class_name, member_name, name_part
 from .plan import Plan
-from .text import prose
+from .shapes import Alias, Class, EnumClass, Shape, Type, any_type
+from .tags import tag
+from .text import said
 
-PREFIX = "#/$defs/"
+MAX_OPTIONS: Final = 300
+"""How many options may come of putting unions into unions; real documents have a few."""
+_COMMON: Final = {"type", "description", "title", "default"}
+_OF_TYPE: Final = {
+    "array": ("items", "prefixItems", "minItems", "maxItems"),
+    "object": ("properties", "additionalProperties", "patternProperties", "required"),
+}
 
 
-class Bundle:
-    """All schemas of a contract, as one set of definitions that need nothing else.
+class Shaper:
+    """Makes shapes of all schemas of a contract.
 
     Args:
         plan: what they are called.
-        wrapped: message classes that are made around their payload and not of it.
     """
 
-    def __init__(self, plan: Plan, wrapped: frozenset[str]) -> None:
-        self.definitions: dict[str, Definition] = {}
+    def __init__(self, plan: Plan) -> None:
+        self.shapes: dict[str, Shape] = {}
+        """By name, in the order of the document."""
         self.payloads: dict[str, str] = {}
         """The name of each payload's schema, by id."""
-        self.attributes: dict[str, str] = {}
-        """By `Class.property`: what Python would spell otherwise than the document does."""
-        taken = set(plan.schemas.values()) | set(plan.classes.values())
+        self.unions: list[tuple[Type, list[str | None]]] = []
+        """All unions, and of each option the schema it refers to."""
+        self.schemas: dict[str, Schema] = dict(plan.contract.schemas)
+        self.composer = Composer(self.schemas)
+        self._classes = ClassMaker(self)
+        self._bases: dict[str, str] = {}
+        self._nullable: dict[str, bool] = {}
+        self._options = 0
+        self._begun: set[str] = set()
+        self._taken = set(plan.schemas.values()) | set(plan.classes.values())
+        messages = set(plan.classes.values())
         for id_, name in plan.schemas.items():
-            self.payloads[id_] = _free(f"{name}Payload", taken) if name in wrapped else name
-        self._taken = taken
-        messages = {name: message for message, name in plan.classes.items()}
-        for id_, schema in plan.contract.schemas.items():
-            name = self.payloads[id_]
-            self.definitions[name] = {}  # keeps its place before what is within it
-            definition = self._inner(schema.definition, name)
-            if name in messages and (messages[name].description or "description" not in definition):
-                definition["description"] = said_of(messages[name])
-            self.definitions[name] = definition
+            own = name in messages and not self._becomes_class(id_)
+            self.payloads[id_] = self.free(f"{name}Payload") if own else name
+        for id_ in plan.schemas:
+            self._define(id_)
+        tag(self)
 
-    def _inner(self, definition: Definition, name: str) -> Definition:
-        """A definition whose parts are named after it."""
-        result = dict(definition)
-        if "description" in result:
-            result["description"] = prose(str(result["description"]))
-        for key in ("discriminator", "x-enum-varnames", "patternProperties", "title"):
-            result.pop(key, None)
-        if "properties" in result or not isinstance(result.get("additionalProperties"), dict):
-            result.pop("additionalProperties", None)
-        if not isinstance(result.get("items"), dict):
-            result.pop("items", None)
-        first = result.pop("prefixItems", None)
-        if first is not None:
-            result["items"] = {"anyOf": first}
-        reference = result.get("$ref")
+    # names
+
+    def free(self, name: str) -> str:
+        """The name, or the name with a number where it is taken; it is taken then."""
+        free, number = name, 2
+        while free in self._taken:
+            free, number = f"{name}{number}", number + 1
+        self._taken.add(free)
+        return free
+
+    def base(self, id_: str) -> Class:
+        """The class of a schema that others inherit from."""
+        self._define(id_)
+        shape = self.shapes[self._bases.get(id_, self.payloads[id_])]
+        assert isinstance(shape, Class)  # noqa: S101 - the composer says so
+        return shape
+
+    def pseudo(self, name: str, definition: Definition) -> str:
+        """The id of a schema that the document has no name for."""
+        like = next(iter(self.schemas.values()))
+        name = self.free(name)
+        id_ = f"+{name}"
+        self.schemas[id_] = Schema(id_, name, definition, like.location)
+        self.payloads[id_] = name
+        return id_
+
+    # schemas
+
+    def _becomes_class(self, id_: str) -> bool:
+        if self.composer.options(id_) is not None:
+            return False
+        return self.composer.is_class(id_) or self._is_nullable_class(id_)
+
+    def _is_nullable_class(self, id_: str) -> bool:
+        """Whether a schema is a class or null: the name is the class's, null is said elsewhere."""
+        if id_ not in self._nullable:
+            composed = self.composer.compose(self.schemas[id_].definition, frozenset({id_}))
+            some = composed
+            null = "null" in types_of(composed.own)
+            if len(composed.unions) == 1 and not composed.bases:
+                options = composed.unions[0].options
+                rest = [option for option in options if not _is_null(option)]
+                null = len(rest) < len(options)
+                trivial = composed.own.keys() <= _COMMON
+                if len(rest) == 1 and "$ref" not in rest[0] and trivial:
+                    some = self.composer.compose(rest[0])
+            self._nullable[id_] = null and some.is_class
+        return self._nullable[id_]
+
+    def _define(self, id_: str) -> None:
+        if id_ in self._begun:
+            return
+        self._begun.add(id_)
+        name = self.payloads[id_]
+        definition = self.schemas[id_].definition
+        options = self.composer.options(id_)
+        if options is not None:
+            composed = self.composer.schema(id_)
+            if composed.is_class:
+                self._bases[id_] = self.free(f"{name}Base")
+                self._classes.make(self._bases[id_], composed)
+                definition = {
+                    "oneOf": [o for o in options.options if o.get("$ref") != PREFIX + id_],
+                    "discriminator": options.discriminator,
+                }
+        type_ = self.type(definition, name, top=True)
+        if name not in self.shapes:
+            self.shapes[name] = Alias(name, type_, said(definition))
+
+    # types
+
+    def type(self, definition: Definition, name: str, *, top: bool = False) -> Type:
+        """The type of a value.
+
+        Args:
+            definition: what the document says of it.
+            name: what a class that is made of it is called.
+            top: whether that name is its own already.
+        """
+        reference = definition.get("$ref")
         if isinstance(reference, str):
-            result["$ref"] = PREFIX + self.payloads[reference.removeprefix(PREFIX)]
-        self._each(result, "properties", lambda key, part: self._part(part, name + _word(key)))
-        properties = result.get("properties")
-        for key in properties if isinstance(properties, dict) else ():
-            if unicodedata.normalize("NFKC", key) != key:
-                self.attributes[f"{name}.{key}"] = attribute_name(key)
-        for combiner in ("anyOf", "oneOf"):
-            self._each(
-                result, combiner, lambda key, part: self._part(part, f"{name}Option{int(key) + 1}")
-            )
-        # The parts of `allOf` are no values of their own: they all become the one class.
-        self._each(result, "allOf", lambda _, part: self._inner(part, name))
-        for key, word in (("items", "Item"), ("additionalProperties", "Value")):
-            part = result.get(key)
-            if isinstance(part, dict):
-                result[key] = self._part(part, name + word)
-        if result.get("const", ...) is None:
-            del result["const"]
-            result["type"] = "null"
-        if result.get("type") == "object" and not result.keys() & _SHAPES:
-            result["additionalProperties"] = {}
-        return result
+            id_ = reference.removeprefix(PREFIX)
+            if id_ not in self.payloads:
+                return any_type()
+            return Type("named", self.payloads[id_], null=self._is_nullable_class(id_))
+        composed = self.composer.compose(definition)
+        if composed.unions and self._options < MAX_OPTIONS:
+            return self._union(composed, name, top=top)
+        if composed.bases or "properties" in composed.own:
+            return self._object(composed, name, top=top)
+        return self._leaf(composed.own, name, top=top)
 
-    def _part(self, definition: Definition, name: str) -> Definition:
-        all_of = definition.get("allOf")
-        if isinstance(all_of, list) and len(all_of) == 1 and definition.keys() <= _ONE_OF_ALL:
-            return self._part(all_of[0], name)  # the idiom that puts a description on a `$ref`
-        if not definition.keys() & {"properties", "allOf"}:
-            return self._inner(definition, name)
-        name = _free(name, self._taken)
-        self.definitions[name] = {}
-        self.definitions[name] = self._inner(definition, name)
-        return {"$ref": PREFIX + name}
+    def _object(self, composed: Composed, name: str, *, top: bool) -> Type:
+        types = types_of(composed.own)
+        null = "null" in types
+        own = composed.own.keys() - {"type", "description", "title", "default"}
+        if not top and len(composed.bases) == 1 and not own:
+            # The idiom that puts a description beside a reference.
+            self._define(composed.bases[0])
+            return Type("named", self.payloads[composed.bases[0]], null=null)
+        others = [type_ for type_ in types if type_ not in ("object", "null")]
+        name = name if top and not others else self.free(name)
+        self._classes.make(name, composed)
+        made = Type("named", name, null=null)
+        rest = [self._typed(composed.own, type_, name) for type_ in others]
+        return leaves.any_of([made, *rest], null=null) if rest else made
 
-    def _each(
-        self, definition: Definition, key: str, change: Callable[[str, Definition], Definition]
-    ) -> None:
-        parts = definition.get(key)
-        if isinstance(parts, dict):
-            definition[key] = {name: change(name, part) for name, part in parts.items()}
-        elif isinstance(parts, list):
-            definition[key] = [change(str(index), part) for index, part in enumerate(parts)]
+    def _leaf(self, own: Definition, name: str, *, top: bool) -> Type:
+        chosen = leaves.values(own)
+        if chosen is not None:
+            names = own.get("x-enum-varnames")
+            if isinstance(names, list) and chosen.kind == "literal":
+                return self._enumeration(own, chosen, names, name if top else self.free(name))
+            return chosen
+        types = types_of(own) or _meant(own)
+        null = "null" in types
+        some = [type_ for type_ in types if type_ != "null"]
+        if not types:
+            return any_type()
+        return leaves.any_of([self._typed(own, type_, name) for type_ in some], null=null)
+
+    def _enumeration(self, own: Definition, chosen: Type, names: list[str], name: str) -> Type:
+        values = own["enum"]
+        assert isinstance(values, list)  # noqa: S101 - names are kept for lists alone
+        kinds = {type(value) for value in chosen.values}
+        if kinds not in ({str}, {int}):
+            return chosen
+        members: dict[str, object] = {}
+        for text, value in zip(names, values, strict=True):
+            if value is not None:
+                member = _member(text, members)
+                members[member] = value
+        self.shapes[name] = EnumClass(name, members, said(own))
+        return Type("named", name, null=chosen.null)
+
+    def _typed(self, own: Definition, type_: str, name: str) -> Type:
+        if type_ == "array":
+            return self._array(own, name)
+        if type_ == "object":
+            return self._map(own, name)
+        return leaves.scalar(own, type_)
+
+    def _array(self, own: Definition, name: str) -> Type:
+        first, items = parts(own, "prefixItems"), part(own, "items")
+        limits = leaves.array_limits(own)
+        count = len(first)
+        closed = own.get("items") is False or limits.get("max_length") == count
+        if first:
+            types = [self.type(f, f"{name}Item{n}") for n, f in enumerate(first, 1)]
+            if closed and limits.get("min_length") == count:
+                return Type("tuple", parts=types)
+            if not closed:
+                types.append(self.type(items or {}, f"{name}Item"))
+            limits |= {"max_length": count} if closed else {}
+            return Type("list", parts=[leaves.any_of(types, null=False)], limits=limits)
+        return Type("list", parts=[self.type(items or {}, f"{name}Item")], limits=limits)
+
+    def _map(self, own: Definition, name: str) -> Type:
+        """An object whose properties the document does not name."""
+        patterns, additional = (
+            part(own, "patternProperties") or {},
+            part(own, "additionalProperties"),
+        )
+        closed = own.get("additionalProperties") is False
+        key = Type("plain", "str")
+        types = [
+            self.type(value, f"{name}Value")
+            for value in patterns.values()
+            if isinstance(value, dict)
+        ]
+        if additional is not None or not (types and closed):
+            types.append(self.type(additional or {}, f"{name}Value"))
+        elif len(patterns) == 1:
+            key.limits = {"pattern": next(iter(patterns))}
+        value = leaves.any_of(types, null=False)
+        return Type("map", parts=[key, value], limits=leaves.map_limits(own))
+
+    # unions
+
+    def _union(self, composed: Composed, name: str, *, top: bool) -> Type:
+        union = composed.unions[0]
+        options = self._with_rest(composed, name)
+        some = [option for option in options if not _is_null(option)]
+        null = len(some) < len(options)
+        self._options += len(some)
+        types: list[Type] = []
+        ids: list[str | None] = []
+        for number, option in enumerate(some, 1):
+            single = len(some) == 1
+            called = name if single else name + self._word(option, number)
+            types.append(self.type(option, called, top=top and single))
+            reference = option.get("$ref")
+            ids.append(reference.removeprefix(PREFIX) if isinstance(reference, str) else None)
+        before = list(types)
+        made = leaves.any_of(types, null=null)
+        if made.kind == "union":
+            made.told_by = union.discriminator
+            flat = made.parts == before
+            self.unions.append((made, ids if flat else [None] * len(made.parts)))
+        return made
+
+    def _with_rest(self, composed: Composed, name: str) -> list[Definition]:
+        """The options of a union, each with what the union says beside them."""
+        union, others = composed.unions[0], composed.unions[1:]
+        own = composed.own
+        if not composed.bases and not others and own.keys() <= _COMMON:
+            type_ = own.get("type")
+            if type_ is None:
+                return union.options
+            return [
+                option
+                if option.keys() & {"$ref", "type", "allOf", "anyOf", "oneOf", "const"}
+                else option | {"type": type_}
+                for option in union.options
+            ]
+        rest: Definition = {k: v for k, v in own.items() if k not in ("description", "default")}
+        all_of: list[Definition] = [{"$ref": PREFIX + base} for base in composed.bases]
+        if rest.keys() - {"type"} or not all_of:
+            all_of.append(rest)
+        if "properties" in rest:
+            all_of = [{"$ref": PREFIX + self.pseudo(f"{name}Base", {"allOf": all_of})}]
+        all_of += [{"anyOf": other.options} for other in others]
+        return [{"allOf": [*all_of, option], **_title(option)} for option in union.options]
+
+    def _word(self, option: Definition, number: int) -> str:
+        """What tells an option's name from the others': not where it stands, if possible."""
+        title = option.get("title")
+        if isinstance(title, str) and class_name(title):
+            return name_part(title)
+        for definition in (option, *reversed(parts(option, "allOf"))):
+            reference = definition.get("$ref")
+            if isinstance(reference, str):
+                id_ = reference.removeprefix(PREFIX)
+                if id_ in self.payloads and not id_.startswith("+"):
+                    return self.payloads[id_]
+            for value in (part(definition, "properties") or {}).values():
+                constant = value.get("const") if isinstance(value, dict) else None
+                if isinstance(constant, str) and class_name(constant):
+                    return name_part(constant)
+        return f"Option{number}"
 
 
-def said_of(message: Message) -> str:
-    """The docstring of a message's class."""
-    return prose(message.description or f"The message `{message.name}`.")
+def _is_null(option: Definition) -> bool:
+    return option.get("type") == "null" or option.get("const", ...) is None
 
 
-_ONE_OF_ALL = {"allOf", "description"}
-_SHAPES = {"properties", "additionalProperties", "allOf", "anyOf", "oneOf", "$ref"}
+def _title(option: Definition) -> Definition:
+    return {"title": option["title"]} if "title" in option else {}
 
 
-def _word(key: str) -> str:
-    return (class_name(key) or "Property").rstrip("_")
+def _meant(own: Definition) -> list[str]:
+    """The type that a schema without `type` has in mind."""
+    for type_, keywords in _OF_TYPE.items():
+        if any(isinstance(own.get(keyword), dict | list) for keyword in keywords[:3]):
+            return [type_]
+    return []
 
 
-def _free(name: str, taken: set[str]) -> str:
-    """The name, or the name with a number where it is taken; it is taken then."""
-    free, number = name, 2
-    while free in taken:
-        free, number = f"{name}{number}", number + 1
-    taken.add(free)
-    return free
+def _member(text: str, members: dict[str, object]) -> str:
+    name = member_name(text)
+    while name in members:
+        name += "_"
+    return name

@@ -24,11 +24,25 @@ from typing import Final
 USED: Final = frozenset(
     {
         # imported by the generated modules, or defined there
-        "ABC", "Annotated", "Awaitable", "AwareDatetime", "BaseModel", "Bus", "CONTRACT",
-        "ClassVar", "Client", "ConfigDict", "Context", "Contract", "Field", "Final",
-        "ForeignContext", "Handlers", "KafkaSettings", "Key", "Literal", "MemoryBus", "Message",
-        "Metadata", "Model", "NaiveDatetime", "Parameter", "Reply", "RootModel", "Topic",
-        "TopicAddress", "TypeAlias", "TypeAliasType", "UUID", "Union",
+        "ABC", "Annotated", "Any", "Awaitable", "AwareDatetime", "BaseModel", "Bus", "CONTRACT",
+        "ClassVar", "Client", "ConfigDict", "Context", "Contract", "Decimal", "Field", "Final",
+        "ForeignContext", "Handlers", "IntEnum", "KafkaSettings", "Key", "Literal", "MemoryBus",
+        "Message", "Metadata", "Model", "NaiveDatetime", "Parameter", "Reply", "RootModel",
+        "StrEnum", "Topic", "TopicAddress", "TypeAlias", "TypeAliasType", "UUID", "Union",
+    }
+)  # fmt: skip
+_NO_ATTRIBUTES: Final = frozenset(
+    {
+        # of pydantic's models
+        "construct", "copy", "dict", "from_orm", "json", "model_computed_fields", "model_config",
+        "model_construct", "model_copy", "model_dump", "model_dump_json", "model_extra",
+        "model_fields", "model_fields_set", "model_json_schema", "model_parametrized_name",
+        "model_post_init", "model_rebuild", "model_validate", "model_validate_json",
+        "model_validate_strings", "parse_file", "parse_obj", "parse_raw", "schema", "schema_json",
+        "update_forward_refs", "validate",
+        # what annotations in the class mention
+        "Annotated", "Any", "AwareDatetime", "Decimal", "Field", "Literal", "NaiveDatetime", "UUID",
+        "bool", "bytes", "datetime", "float", "int", "list", "str", "tuple",
     }
 )  # fmt: skip
 _RESERVED: Final = USED | set(dir(builtins)) | set(keyword.kwlist)
@@ -50,10 +64,27 @@ def handler_name(text: str) -> str | None:
     return unicodedata.normalize("NFKC", f"on_{words}") if words else None
 
 
+def name_part(text: str) -> str:
+    """A property's name as part of a class's."""
+    return (class_name(text) or "Property").rstrip("_")
+
+
 def attribute_name(text: str) -> str:
-    """The text as an attribute, for properties whose own spelling Python would change."""
-    words = "_".join(_words(text))
-    return _finished(words) or "field"
+    """A property as an attribute: its own name, where Python and pydantic leave that free."""
+    name = unicodedata.normalize("NFKC", text)
+    if not name.isidentifier():
+        name = "_".join("".join(c if f"a{c}".isidentifier() else " " for c in name).split())
+    name = name.lstrip("_")
+    if not name.isidentifier():
+        name = f"field_{name}" if name else "field"
+    name = unicodedata.normalize("NFKC", name)
+    return f"{name}_" if name in _NO_ATTRIBUTES or keyword.iskeyword(name) else name
+
+
+def member_name(text: str) -> str:
+    """The name of a value in an enumeration, as the document has it where Python allows it."""
+    name = attribute_name(text)
+    return f"{name}_" if name in ("mro", "name", "value") else name
 
 
 def _words(text: str) -> list[str]:

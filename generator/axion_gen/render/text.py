@@ -2,6 +2,7 @@
 
 import textwrap
 import unicodedata
+from collections.abc import Mapping
 from typing import Final
 
 LINE_LENGTH: Final = 100
@@ -21,6 +22,11 @@ def prose(text: str) -> str:
     lines = text.replace("\r\n", "\n").replace("\r", "\n").expandtabs(4).split("\n")
     shown = ("".join(_shown(character) for character in line).rstrip() for line in lines)
     return "\n".join(shown).strip()
+
+
+def said(definition: Mapping[str, object]) -> str:
+    """The description in a definition, fit to be read."""
+    return prose(str(definition.get("description", "")))
 
 
 def docstring(text: str, *, indent: int = 0) -> str:

@@ -1,0 +1,171 @@
+"""Objects as classes: towner fields, and from what they inherit."""
+
+from typing import TYPE_CHECKING, Final
+
+from ..asyncapi.contract import Definition
+from . import leaves
+from .composing import Composed, intersected, part, parts_of_text
+from .names import attribute_name, name_part
+from .shapes import Class, EnumClass, Field, Type, field_of
+from .text import literal, said
+
+if TYPE_CHECKING:
+    from .definitions import Shaper
+
+_KINDS: Final = {"str": str, "int": int, "float": float, "bool": bool}
+
+
+class ClassMaker:
+    """Makes classes of what was composed.
+
+    Args:
+        shaper: makes the types of towner fields, and takes the classes.
+    """
+
+    def __init__(self, shaper: "Shaper") -> None:
+        self._shaper = shaper
+
+    def make(self, name: str, composed: Composed) -> None:
+        """Make a class of an object."""
+        made = Class(name, [], {}, said(composed.own))
+        self._shaper.shapes[name] = made  # keeps its place before what is within it
+        bases = self._bases(composed.bases)
+        if not self._inherits(made, composed.own, bases):
+            # It says of a property what the one it inherits does not allow: so it has its own.
+            own = composed.own
+            for base in bases:
+                own = intersected(
+                    {"properties": base.properties, "required": sorted(base.required)}, own
+                )
+            bases = []
+            made.fields = {}
+            self._inherits(made, own, bases)
+        made.bases = [base.name for base in bases]
+        _rename_shadows(made)
+        additional = part(composed.own, "additionalProperties")
+        if additional:
+            made.extra = self._shaper.type(additional, f"{name}Value")
+
+    def _bases(self, ids: list[str]) -> list[Class]:
+        bases = [self._shaper.base(id_) for id_ in ids]
+        inherited = {name for base in bases for name in self._ancestors(base)}
+        return [base for base in bases if base.name not in inherited]
+
+    def _ancestors(self, class_: Class) -> set[str]:
+        found: set[str] = set()
+        for name in class_.bases:
+            shape = self._shaper.shapes[name]
+            if isinstance(shape, Class):
+                found |= {name} | self._ancestors(shape)
+        return found
+
+    def _inherits(self, made: Class, own: Definition, bases: list[Class]) -> bool:
+        """Give a class its fields; whether it may inherit from the bases, so."""
+        required = set(parts_of_text(own, "required"))
+        inherited: dict[str, Class] = {}
+        for base in bases:
+            for wire, known in base.properties.items():
+                if wire in inherited and inherited[wire].properties[wire] != known:
+                    return False
+                inherited.setdefault(wire, base)
+        made.properties = {w: base.properties[w] for w, base in inherited.items()}
+        made.required = {wire for base in bases for wire in base.required} | required
+        properties = part(own, "properties") or {}
+        missing = [w for w in parts_of_text(own, "required") if w not in properties]
+        for wire in (*properties, *missing):
+            definition = properties.get(wire, {})
+            if not isinstance(definition, dict):
+                continue
+            owner = inherited.get(wire)
+            if owner is None:
+                made.properties[wire] = definition
+                made.fields[wire] = self._field(made, wire, definition)
+            elif not self._overrides(made, wire, definition, owner):
+                return False
+        return True
+
+    def _overrides(self, made: Class, wire: str, definition: Definition, base: Class) -> bool:
+        """Say of an inherited property what is new; whether a subclass may."""
+        before = base.properties[wire]
+        after = definition if definition == before else _both(before, definition)
+        tightened = wire in made.required and wire not in base.required
+        old = field_of(self._shaper.shapes, base, wire)
+        assert old is not None  # noqa: S101 - it has the property
+        if _same(after, before):
+            if tightened:
+                made.fields[wire] = Field(
+                    old.attribute, old.type, required=True, description=old.description
+                )
+            return True
+        if not _is_scalar(after):
+            return False
+        new = self._field(made, wire, after)
+        new.attribute = old.attribute
+        if not _narrows(new.type, old.type):
+            return False
+        made.properties[wire] = after
+        made.fields[wire] = new
+        return True
+
+    def _field(self, made: Class, wire: str, definition: Definition) -> Field:
+        type_ = self._shaper.type(definition, made.name + name_part(wire))
+        taken = {field.attribute for field in made.fields.values()}
+        attribute = attribute_name(wire)
+        while attribute in taken:
+            attribute += "_"
+        required = wire in made.required
+        default = None if required else self._default(type_, definition)
+        return Field(attribute, type_, required, default, said(definition))
+
+    def _default(self, type_: Type, definition: Definition) -> str | None:
+        value = definition.get("default")
+        if value is None:
+            return None
+        shape = self._shaper.shapes.get(type_.text) if type_.kind == "named" else None
+        if isinstance(shape, EnumClass):
+            return next(
+                (f"{type_.text}.{name}" for name, v in shape.members.items() if v == value), None
+            )
+        return leaves.default_of(type_, value)
+
+
+def _rename_shadows(made: Class) -> None:
+    """Give no field the name of a type that an annotation of the class mentions."""
+    types = {name for field in made.fields.values() for name in field.type.names()}
+    for field in made.fields.values():
+        if field.attribute in types:
+            field.attribute += "_"
+
+
+def _both(one: Definition, other: Definition) -> Definition:
+    if "$ref" in one or "$ref" in other or "allOf" in one or "allOf" in other:
+        return {"allOf": [one, other]}
+    return intersected(one, other)
+
+
+def _same(one: Definition, other: Definition) -> bool:
+    silent = {"description", "title"}
+    return {k: v for k, v in one.items() if k not in silent} == {
+        k: v for k, v in other.items() if k not in silent
+    }
+
+
+def _is_scalar(definition: Definition) -> bool:
+    parts = {"$ref", "allOf", "anyOf", "oneOf", "properties", "items", "prefixItems"}
+    return not definition.keys() & (parts | {"additionalProperties", "patternProperties"})
+
+
+def _narrows(new: Type, old: Type) -> bool:
+    """Whether all values of one type are of another, as type checkers see it."""
+    if new.null and not old.null:
+        return False
+    if old.text == "Any":
+        return True
+    if new.kind == "plain":
+        return old.kind == "plain" and new.text == old.text
+    if new.kind == "literal" and old.kind == "plain":
+        wanted = _KINDS.get(old.text)
+        return wanted is not None and all(type(value) is wanted for value in new.values)
+    if new.kind == "literal" and old.kind == "literal":
+        return {literal(v) for v in new.values} <= {literal(v) for v in old.values}
+    return False

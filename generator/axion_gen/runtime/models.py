@@ -1,0 +1,27 @@
+"""The base of the generated models."""
+
+from functools import partial
+from operator import is_
+from typing import Any, Final
+
+from pydantic import BaseModel, ConfigDict, Field
+
+_IS_NONE: Final = partial(is_, None)
+
+
+class Model(BaseModel, frozen=True):
+    """The base of all models: a message is a value and does not change.
+
+    A property that may be absent, but not null, has the default None; None leaves it out when
+    the message is sent. One that may be null, too, is `Field(default=None)`: there None is sent
+    as null, and what was not given at all is left out.
+    """
+
+    model_config = ConfigDict(validate_by_name=True, protected_namespaces=())
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        """Have None leave out what must not be null."""
+        super().__init_subclass__(**keywords)
+        for name, value in list(vars(cls).items()):
+            if value is None and not name.startswith("_"):
+                setattr(cls, name, Field(default=None, exclude_if=_IS_NONE))
