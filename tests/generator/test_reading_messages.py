@@ -190,15 +190,39 @@ def test_avro(tmp_path: Path, text: str) -> None:
     assert not avro.framed
 
 
-@pytest.mark.parametrize(("where", "framed"), [("payload", True), ("header", False)])
-def test_avro_behind_the_id_of_its_schema(tmp_path: Path, where: str, *, framed: bool) -> None:
+def with_id(binding: str) -> str:
+    """A document with a message in Avro that has this binding, and a schema registry."""
     text = in_3(
-        f"{{payload: {{schemaFormat: '{AVRO}', schema: {RECORD}}},"
-        f" bindings: {{kafka: {{schemaIdLocation: {where}}}}}}}"
+        f"{{payload: {{schemaFormat: '{AVRO}', schema: {RECORD}}}, bindings: {{kafka: {binding}}}}}"
     )
-    avro = message_of(tmp_path, text).avro
+    return text + (
+        "servers: {prod: {host: 'kafka:9092', protocol: kafka,"
+        " bindings: {kafka: {schemaRegistryUrl: 'http://registry'}}}}\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("binding", "framed", "expected"),
+    [
+        ("{schemaIdLocation: payload}", True, []),
+        ("{schemaIdLocation: payload, schemaIdPayloadEncoding: confluent}", True, []),
+        ("{schemaIdLocation: payload, schemaIdPayloadEncoding: '4'}", True, []),
+        ("{schemaIdLocation: header}", False, ["schema-id"]),
+        ("{}", False, ["schema-id"]),
+    ],
+)
+def test_avro_behind_the_id_of_its_schema(
+    tmp_path: Path, binding: str, *, framed: bool, expected: list[str]
+) -> None:
+    contract, warnings = warned(tmp_path, with_id(binding))
+    avro = contract.topics[0].messages[0].avro
     assert avro is not None
-    assert avro.framed is framed
+    assert (avro.framed, warnings) == (framed, expected)
+
+
+def test_an_id_that_is_longer(tmp_path: Path) -> None:
+    text = with_id("{schemaIdLocation: payload, schemaIdPayloadEncoding: apicurio-new}")
+    assert [finding.rule for finding in found_in(tmp_path, text)] == ["unsupported-schema-id"]
 
 
 def test_types_of_avro_and_json_on_the_wire(tmp_path: Path) -> None:

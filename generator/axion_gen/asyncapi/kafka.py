@@ -2,9 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
+from .diagnostics import Diagnostics, shown
 from .documents import Documents
 from .nodes import Node
+
+_FOUR_BYTES: Final = ("confluent", "4")
+"""How a binding says that the id is the one of Confluent's serializers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +57,44 @@ def only_value(documents: Documents, schema: Node | None) -> str | None:
     return schema.string("const") or schema.string("default")
 
 
-def is_framed(binding: Node) -> bool:
-    """Whether a message's bytes follow the id of its schema in a registry."""
-    return binding.string("schemaIdLocation") == "payload"
+def schema_registry(documents: Documents, root: Node) -> bool:
+    """Whether a server of the document has a schema registry."""
+    servers = documents.resolve(root.get("servers"))
+    resolved = [documents.resolve(entry) for entry in (servers.mapping if servers else {}).values()]
+    return any(
+        server is not None and "schemaRegistryUrl" in kafka_binding(documents, server).mapping
+        for server in resolved
+    )
+
+
+def is_framed(binding: Node, diagnostics: Diagnostics, *, registry: bool) -> bool:
+    """Whether a message's Avro follows a zero byte and its schema's id, of four bytes.
+
+    Args:
+        binding: the message's.
+        diagnostics: an id that stands elsewhere, or is longer, is added here.
+        registry: whether there are ids at all, as far as is known.
+    """
+    where = binding.string("schemaIdLocation")
+    encoding = binding.get("schemaIdPayloadEncoding")
+    if where == "payload":
+        if encoding is not None and str(encoding.value) not in _FOUR_BYTES:
+            diagnostics.add(
+                "unsupported-schema-id",
+                f"ids of schemas in the encoding {shown(str(encoding.value))} are not read yet",
+                encoding.location,
+                "write `confluent`, if they have four bytes behind a zero byte",
+            )
+        return True
+    if where == "header" or registry:
+        diagnostics.add(
+            "schema-id",
+            "the id of the message's schema is neither written nor read"
+            + (": it is in a header" if where else ": the document does not say where it is"),
+            binding.key_location("schemaIdLocation"),
+            "write `schemaIdLocation: payload` in its Kafka binding, if that is where it is",
+        )
+    return False
 
 
 def _count(node: Node, key: str) -> int:

@@ -29,6 +29,8 @@ class Messages:
     traits_win: bool
     """Whether traits override what a message says itself, as in 2.x."""
     default_content_type: str | None = None
+    registry: bool = False
+    """Whether a server has a schema registry."""
 
     def read(self, node: Node, name: str, *, used: bool = True) -> Message:
         """A message.
@@ -42,7 +44,7 @@ class Messages:
         name = whole.string("name") or name
         binding = kafka_binding(self.documents, whole)
         payload, format_ = self._payload(whole)
-        avro = self._avro(payload, format_, whole, binding)
+        avro = self._avro(payload, format_, whole, binding) if used else None
         if used and avro is None and payload is not None and _describes_json(format_):
             self._check_content_type(whole)
         id_ = self._add(whole, name, used=used)
@@ -88,7 +90,8 @@ class Messages:
         """How the payload is Avro on the wire, if it is: the message may say it is JSON."""
         if payload is None or not is_avro(format_) or is_json(node.string("contentType") or "-"):
             return None
-        return Avro(resolved_schema(self.documents, payload), framed=is_framed(binding))
+        framed = is_framed(binding, self.diagnostics, registry=self.registry)
+        return Avro(resolved_schema(self.documents, payload), framed=framed)
 
     def _check_content_type(self, node: Node) -> None:
         content_type = node.string("contentType") or self.default_content_type

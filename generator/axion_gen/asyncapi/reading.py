@@ -8,7 +8,7 @@ from .channels import Channel, Channels
 from .contract import Contract, Operation, reachable
 from .diagnostics import Diagnostics, Location, shown
 from .documents import Documents
-from .kafka import only_value
+from .kafka import only_value, schema_registry
 from .messages import Messages
 from .nodes import Node
 from .schemas import Schemas
@@ -59,6 +59,7 @@ class Reading(ABC):
         """The contract of a document; complete only if nothing was diagnosed as an error."""
         info = self.documents.resolve(root.get("info")) or Node({}, root.location)
         self.messages.default_content_type = root.string("defaultContentType")
+        self.messages.registry = schema_registry(self.documents, root)
         components = self.documents.resolve(root.get("components"))
         if components is not None:
             for name, schema in self.resolved(components, "schemas").items():

@@ -65,8 +65,15 @@ RULES: Final = {
     "avro-reference": Rule("An Avro type that is defined in another schema.", not_yet=True),
     "unsupported-schema": Rule("A schema no Python type was found for.", not_yet=True),
     # Kafka and the messaging standard
+    "unsupported-schema-id": Rule(
+        "An id of a schema before the payload that has not four bytes.", not_yet=True
+    ),
     "content-type": Rule(
         "A content type that is neither JSON nor Avro: on the wire it is JSON.", Severity.WARNING
+    ),
+    "schema-id": Rule(
+        "A schema registry, and ids of schemas that are neither written nor read.",
+        Severity.WARNING,
     ),
     "topic-address": Rule("A name that Kafka takes for no topic."),
     "topic-renamed": Rule(
