@@ -163,3 +163,40 @@ def test_names_that_collide_in_python(tmp_path: Path) -> None:
     found = found_in(tmp_path, text)
     assert [finding.rule for finding in found] == ["name-collision"]
     assert "`ThingMade`" in found[0].message
+
+
+KEYS = """
+    asyncapi: 3.0.0
+    info: {title: T, version: '1'}
+    channels:
+      c:
+        address: c
+        bindings: {kafka: {partitions: 3}}
+        messages:
+          a: {x-axion-key: $message.payload#/id, payload: {$ref: '#/components/schemas/S'}}
+          b: {payload: {$ref: '#/components/schemas/S'}}
+    operations:
+      give:
+        action: send
+        channel: {$ref: '#/channels/c'}
+    components:
+      schemas:
+        S: {type: object, required: [id], properties: {id: {type: string}}}
+"""
+
+
+def test_messages_that_may_overtake_each_other_are_a_warning(tmp_path: Path) -> None:
+    (found,) = found_in(tmp_path, KEYS)
+    assert (found.rule, found.severity) == ("key-missing", "warning")
+    assert "`b`" in found.message
+
+
+def test_no_key_is_needed_where_nothing_can_overtake(tmp_path: Path) -> None:
+    one, key = "messages: [{$ref: '#/channels/c/messages/b'}]", "{kafka: {key: {type: string}}}"
+    for text in (
+        KEYS.replace("partitions: 3", "partitions: 1"),
+        KEYS.replace("action: send", "action: receive"),
+        KEYS.replace("action: send", f"action: send\n        {one}"),
+        KEYS.replace("b: {payload", f"b: {{bindings: {key}, payload"),
+    ):
+        assert [finding.rule for finding in found_in(tmp_path, text)] == []

@@ -69,6 +69,28 @@ def check_keys(contract: Contract, diagnostics: Diagnostics) -> None:
                 _check_key(contract, message, diagnostics)
 
 
+def check_order(contract: Contract, diagnostics: Diagnostics) -> None:
+    """Messages that tell one story by turns belong into one partition, which a key decides.
+
+    Where a service sends several messages to a topic that says it has several partitions, each
+    of them has a key; where it sends one, its order may well not matter.
+    """
+    for topic in contract.topics:
+        sent = contract.messages(topic, "send")
+        keyless = [m for m in sent if m.key is None and m.key_schema is None]
+        if topic.partitions > 1 and len(sent) > 1 and keyless:
+            names = ", ".join(shown(message.name, 30) for message in keyless[:3])
+            diagnostics.add(
+                "key-missing",
+                f"no key in {names}{', …' if len(keyless) > 3 else ''}: on the"
+                f" {topic.partitions} partitions of {shown(topic.address)} messages overtake each"
+                " other",
+                topic.location,
+                "give each an `x-axion-key` or a `key` in its Kafka binding, or send one message"
+                " to a topic",
+            )
+
+
 def _check_key(contract: Contract, message: Message, diagnostics: Diagnostics) -> None:
     assert message.key is not None  # noqa: S101 - the caller asked
     path, location = message.key.path, message.key.location
@@ -142,4 +164,4 @@ def resolve(contract: Contract, definition: Definition) -> Definition:
     return {}
 
 
-CHECKS: Final[tuple[Check, ...]] = (check_topics, check_names, check_keys)
+CHECKS: Final[tuple[Check, ...]] = (check_topics, check_names, check_keys, check_order)

@@ -132,7 +132,7 @@ class Remote:
         }:
             raise RemoteError(
                 f"its copy {FOLDER}/{path.name} is not what {LOCK} says",
-                "put the copy back, or fetch it anew",
+                "put the copy back, or fetch it anew with --refresh",
             )
         return content
 

@@ -93,6 +93,10 @@ RULES: Final = {
     "channel-unused": Rule("A channel that no operation uses.", Severity.WARNING),
     "key-expression": Rule("`x-axion-key` names no property of the payload."),
     "key-optional": Rule("`x-axion-key` names a property that may be absent.", Severity.WARNING),
+    "key-missing": Rule(
+        "Several messages are sent to several partitions, and not all have a key.",
+        Severity.WARNING,
+    ),
     "extension-value": Rule("An `x-axion-...` field with a value that means nothing."),
     "message-duplicate": Rule("Two messages on one topic have the same name on the wire."),
     "message-unnamed": Rule(
@@ -118,7 +122,9 @@ RULES: Final = {
     ),
     # names
     "name-none": Rule("A name no Python name can be made of."),
-    "name-collision": Rule("Two names that become the same Python name."),
+    "name-collision": Rule(
+        "Two names that become the same Python name: one is changed.", Severity.WARNING
+    ),
     "schema-renamed": Rule("Two schemas of one name: one has a number added.", Severity.WARNING),
     # schemas
     "schema-keyword": Rule("A keyword of JSON Schema with a value it cannot have."),
