@@ -14,10 +14,11 @@ class Model(BaseModel, frozen=True):
 
     A property that may be absent, but not null, has the default None; None leaves it out when
     the message is sent. One that may be null, too, is `Field(default=None)`: there None is sent
-    as null, and what was not given at all is left out.
+    as null, and what was not given at all is left out. NaN and the infinities are no numbers
+    of JSON, and would be sent as null: they are refused.
     """
 
-    model_config = ConfigDict(validate_by_name=True, protected_namespaces=())
+    model_config = ConfigDict(validate_by_name=True, protected_namespaces=(), allow_inf_nan=False)
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         """Have None leave out what must not be null."""
