@@ -154,7 +154,8 @@ def _sarif(outcome: Outcome) -> dict[str, object]:
 
 
 def _finding_result(finding: "Diagnostic") -> dict[str, object]:
-    physical: dict[str, object] = {"artifactLocation": {"uri": _uri(_path(finding))}}
+    uri = finding.location.source.url or _uri(_path(finding))
+    physical: dict[str, object] = {"artifactLocation": {"uri": uri}}
     if finding.location.line:
         region = {"startLine": finding.location.line, "startColumn": finding.location.column}
         physical["region"] = region
@@ -202,7 +203,7 @@ def _path(finding: "Diagnostic") -> Path:
 
 def _absolute(outcome: Outcome, file: "Difference") -> Path:
     folder = outcome.output or Path()
-    return folder.absolute() / file.path
+    return folder.resolve() / file.path
 
 
 def _place(path: Path) -> str:

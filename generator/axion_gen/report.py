@@ -151,7 +151,8 @@ def _missing(missing: "Missing") -> Iterator[str]:
     yield ""
     count = len(missing.methods)
     if not missing.file.exists():
-        yield f"{where} is not there yet; --stubs writes it, with {count} methods to fill"
+        methods = f"{count} method{'' if count == 1 else 's'}"
+        yield f"{where} is not there yet; --stubs writes it, with {methods} to fill"
         return
     yield f"{where} lacks {', '.join(missing.methods)}; --stubs appends what is missing"
     if count <= _PASTED:

@@ -109,7 +109,8 @@ class _UnreadableError(Exception):
 
 
 def _nearest(document: Path) -> Path | None:
-    for folder in document.absolute().parents:
+    # Not `resolve`: a document that is a link belongs to the project where the link is.
+    for folder in Path(os.path.abspath(document)).parents:  # noqa: PTH100
         if (folder / PYPROJECT).is_file():
             return folder / PYPROJECT
     return None
@@ -192,8 +193,8 @@ def _path(table: Mapping[str, Any], key: str, folder: Path) -> Path | None:
 def _relative(path: Path) -> Path:
     """A path as people write it: from here, where that is not longer."""
     try:
-        return path.relative_to(Path.cwd())
-    except (ValueError, OSError):
+        return Path(min(os.path.relpath(path), str(path), key=len))
+    except (ValueError, OSError):  # on another drive; a working directory that is gone
         return path
 
 

@@ -4,10 +4,11 @@ import importlib
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import dedent
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 
 import pytest
 
@@ -29,14 +30,18 @@ class Answer:
     err: str
 
 
-def axion_gen(*arguments: str | Path, cwd: Path | None = None) -> Answer:
+def axion_gen(
+    *arguments: str | Path,
+    cwd: Path | None = None,
+    environment: Mapping[str, str] = MappingProxyType({}),
+) -> Answer:
     """Run the command as its users do; it never shows a traceback."""
     done = subprocess.run(
         [sys.executable, "-m", "axion_gen", *map(str, arguments)],
         cwd=cwd,
         capture_output=True,
         encoding="utf-8",
-        env={**os.environ, "PYTHONUTF8": "1"},
+        env={**os.environ, "PYTHONUTF8": "1", **environment},
         timeout=60,
         check=False,
     )

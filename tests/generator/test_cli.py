@@ -2,9 +2,6 @@
 
 import hashlib
 import json
-import shutil
-import subprocess
-import sys
 import tomllib
 from pathlib import Path
 
@@ -12,41 +9,25 @@ import pytest
 
 import axion_gen
 
+from . import projects
 from .generating import ITEMS, Answer, small
 from .generating import axion_gen as run
-
-PROJECT = "[tool.axion-gen]\noutput = 'src/items/bus'\n"
+from .projects import PROJECT, own_check
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A project with a contract in a folder of its own, as a service has it."""
-    (tmp_path / "pyproject.toml").write_text(PROJECT)
-    (tmp_path / "api").mkdir()
-    shutil.copy(ITEMS, tmp_path / "api" / "asyncapi.yaml")
-    return tmp_path
+    return projects.project(tmp_path)
 
 
 @pytest.fixture
-def made(project: Path) -> Path:
+def made(tmp_path: Path) -> Path:
     """The same, generated."""
-    assert run(project / "api" / "asyncapi.yaml").code == 0
-    return project
+    return projects.generated(tmp_path)
 
 
 def check(project: Path) -> Answer:
     return run("api/asyncapi.yaml", "--check", cwd=project)
-
-
-def own_check(project: Path) -> Answer:
-    """The generated package's own check, with nothing but the standard library."""
-    done = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", "import runpy, sys; sys.path.insert(0, 'src');"
-         " sys.argv = ['bus', 'check']; runpy.run_module('items.bus', run_name='__main__')"],
-        cwd=project, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert "Traceback" not in done.stderr, done.stderr
-    return Answer(done.returncode, done.stdout, done.stderr)
 
 
 def test_output_is_that_of_the_nearest_pyproject(project: Path) -> None:
@@ -206,7 +187,7 @@ def test_a_failing_generation_leaves_what_was_there(made: Path) -> None:
     contract.write_text(contract.read_text().replace("ItemId'", "Id'"))
     assert run(contract).code == 2
     assert before == {path: path.read_bytes() for path in bus.rglob("*") if path.is_file()}
-    assert [path.name for path in bus.parent.iterdir()] == ["bus"]
+    assert sorted(path.name for path in bus.parent.iterdir()) == ["__init__.py", "bus"]
 
 
 def test_what_the_contract_no_longer_makes_goes(made: Path) -> None:
