@@ -27,7 +27,7 @@ def surface(plan: "Plan") -> dict[str, dict[str, str]]:
         sent = set(contract.messages(topic, "send"))
         entries = found.setdefault(topic.address, {})
         for message in topic.messages:
-            words = [RECEIVES, plan.handlers[message.name]] if message in received else []
+            words = [RECEIVES, plan.handlers[message]] if message in received else []
             words += [SENDS] if message in sent else []
             if words:
                 entries[message.name] = " ".join([*words, _shape(contract, message)])

@@ -35,12 +35,14 @@ def parameters(topic: Topic, diagnostics: Diagnostics) -> tuple[ParameterView, .
     """The parameters of an address; what no topic can be called by is diagnosed and left out."""
     views: dict[str, ParameterView] = {}
     for parameter in topic.parameters:
-        attribute = _attribute(parameter.name)
-        if attribute in views:
+        attribute = wanted = _attribute(parameter.name)
+        while attribute in views:
+            attribute += "_"
+        if attribute != wanted:
             diagnostics.add(
                 "name-collision",
-                f"the parameters {shown(views[attribute].name)} and {shown(parameter.name)} are"
-                f" both `{attribute}` in Python",
+                f"the parameters {shown(views[wanted].name)} and {shown(parameter.name)} are"
+                f" both `{wanted}` in Python: this one is `{attribute}`",
                 parameter.location,
                 "give one of them another name",
             )

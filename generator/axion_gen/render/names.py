@@ -6,6 +6,7 @@ The rules:
 2. It is split into words at every character that no identifier has, at `_`, and where a
    capital follows a small letter: `item.created`, `item-created`, `itemCreated` and
    `item_created` are the words item, created.
+   Of the full name of a Java class, `org.example.orders.OrderPlaced`, only its last part counts.
 3. A class joins the words, each with its first letter made a capital: `ItemCreated`. A method
    joins them in small letters, behind `on_`: `on_item_created`. A constant joins them in
    capitals: `ITEM_CREATED`.
@@ -31,6 +32,7 @@ USED: Final = frozenset(
         "StrEnum", "Topic", "TopicAddress", "TypeAlias", "TypeAliasType", "UUID", "Union",
     }
 )  # fmt: skip
+_JAVA: Final = re.compile(r"(?:[a-z][a-z0-9_]*\.){2,}([A-Z][A-Za-z0-9_$]*)")
 _NO_ATTRIBUTES: Final = frozenset(
     {
         # of pydantic's models
@@ -89,6 +91,9 @@ def member_name(text: str) -> str:
 
 def _words(text: str) -> list[str]:
     normal = unicodedata.normalize("NFKC", text)
+    java = _JAVA.fullmatch(normal)
+    if java is not None:
+        normal = java.group(1)
     spaced = "".join(c if f"a{c}".isidentifier() and c != "_" else " " for c in normal)
     if spaced.isupper():
         spaced = spaced.lower()

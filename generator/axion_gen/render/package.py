@@ -128,7 +128,7 @@ def _topic(plan: Plan, models: Models, topic: Topic) -> TopicView:
                 plan,
                 models,
                 message,
-                handler=plan.handlers[message.name] if message in received else None,
+                handler=plan.handlers[message] if message in received else None,
                 reply=_reply(plan, models, topic, message),
             )
             for message in topic.messages
@@ -190,17 +190,17 @@ def _handlers(plan: Plan) -> Iterator[HandlerView]:
     received: dict[str, list[tuple[Topic, Message]]] = {}
     for topic in plan.contract.topics:
         for message in plan.contract.messages(topic, "receive"):
-            received.setdefault(message.name, []).append((topic, message))
+            received.setdefault(plan.handlers[message], []).append((topic, message))
     for name, places in received.items():
         topics = " and ".join(f"`{topic.address}`" for topic, _ in places)
         message = places[0][1]
-        text = f"Handle `{name}`, received on {topics}."
+        text = f"Handle `{message.name}`, received on {topics}."
         answers = [plan.answers[place] for place in places if place in plan.answers]
         if answers:
             text += " What it returns is sent as the reply."
         foreign = any(topic.foreign_producers for topic, _ in places)
         yield HandlerView(
-            name=plan.handlers[name],
+            name=name,
             model=plan.classes[message],
             context="ForeignContext" if foreign else "Context",
             documentation=f"{text}\n\n{message.description}" if message.description else text,

@@ -1,8 +1,9 @@
 """Everything of a contract under its Python name, before any source is written."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from itertools import count
+from typing import Any, Generic, TypeVar
 
 from ..asyncapi.contract import Contract, Message, Topic
 from ..asyncapi.diagnostics import Diagnostics, Location, shown
@@ -23,8 +24,8 @@ class Plan:
     """The class of each message."""
     schemas: dict[str, str]
     """The class or alias of each schema, by its id."""
-    handlers: dict[str, str]
-    """The method of each received message, by the message's name."""
+    handlers: dict[Message, str]
+    """The method of each received message."""
     topics: dict[Topic, str]
     """The constant of each topic."""
     addresses: dict[Topic, str]
@@ -46,11 +47,7 @@ def plan(contract: Contract, diagnostics: Diagnostics) -> Plan | None:
     received = dict.fromkeys(
         message for topic in contract.topics for message in contract.messages(topic, "receive")
     )
-    classes = _named(
-        [_Thing(message, message.name, message.location, message.payload) for message in messages],
-        class_name,
-        diagnostics,
-    )
+    labels = _labels(contract, list(messages), diagnostics)
     topics = _named(
         [_Thing(topic, topic.address, topic.location) for topic in contract.topics],
         constant_name,
@@ -58,26 +55,20 @@ def plan(contract: Contract, diagnostics: Diagnostics) -> Plan | None:
     )
     if diagnostics.has_errors:
         return None  # what follows would only say it again
+    classes = {message: class_name(label) or "" for message, label in labels.items()}
     addresses = _named(
         [_Thing(topic, topic.address, topic.location) for topic in topics if topic.parameters],
         address_class,
         diagnostics,
+        {name: _Thing(m, m.name, m.location) for m, name in classes.items()},
     )
-    _compare(addresses, classes, diagnostics)
     check_overlaps(contract, diagnostics)
-    handlers = _named(
-        [_Thing(message, message.name, message.location) for message in received],
-        handler_name,
-        diagnostics,
-    )
     schemas = _schemas(contract, classes, diagnostics)
-    if diagnostics.has_errors:
-        return None
     return Plan(
         contract=contract,
         classes=classes,
         schemas=schemas,
-        handlers={message.name: name for message, name in handlers.items()},
+        handlers={message: handler_name(labels[message]) or "" for message in received},
         topics=topics,
         addresses=addresses,
         answers=answers(contract, diagnostics),
@@ -92,66 +83,120 @@ class _Thing(Generic[ThingT]):
     thing: ThingT
     text: str
     location: Location
-    content: str | None = None
-    """Things of the same text and content are one thing in two places."""
+
+
+def _labels(
+    contract: Contract, messages: list[Message], diagnostics: Diagnostics
+) -> dict[Message, str]:
+    """What the names of each message are made of: its name, behind its topic's if need be.
+
+    Messages of one name and payload are one message in two places.
+    """
+    homes: dict[Message, str] = {}
+    for topic in contract.topics:
+        for message in topic.messages:
+            homes.setdefault(message, topic.address)
+    labels: dict[Message, str] = {}
+    owners: dict[str, Message] = {}
+    for message in messages:
+        if class_name(message.name) is None:
+            _without_name(message.name, message.location, diagnostics)
+            continue
+        for label in _candidates(message.name, homes.get(message, "reply")):
+            names = class_name(label) or "", handler_name(label) or ""
+            owner = next((owners[name] for name in names if name in owners), message)
+            if (owner.name, owner.payload) == (message.name, message.payload):
+                break
+            if label == message.name:
+                first, name = owner, names[0 if names[0] in owners else 1]
+        if label != message.name:
+            _collision(
+                _Thing(message, message.name, message.location),
+                _Thing(first, first.name, first.location),
+                name,
+                class_name(label) or "",
+                diagnostics,
+            )
+        labels[message] = label
+        owners |= dict.fromkeys(names, message)
+    return labels
+
+
+def _candidates(name: str, home: str) -> Iterator[str]:
+    yield name
+    yield f"{home} {name}"
+    for number in count(2):
+        yield f"{home} {name} {number}"
 
 
 def _named(
     things: list[_Thing[ThingT]],
     make: Callable[[str], str | None],
     diagnostics: Diagnostics,
+    others: Mapping[str, _Thing[Message]] | None = None,
 ) -> dict[ThingT, str]:
+    """A name for each, with a number where another has it already."""
     names: dict[ThingT, str] = {}
-    owners: dict[str, _Thing[ThingT]] = {}
+    owners: dict[str, _Thing[ThingT] | _Thing[Message]] = dict(others or {})
     for thing in things:
-        name = make(thing.text)
-        if name is None:
-            diagnostics.add(
-                "name-none",
-                f"no Python name can be made of {shown(thing.text)}",
-                thing.location,
-                "use a name with a letter or a digit",
-            )
+        wanted = make(thing.text)
+        if wanted is None:
+            _without_name(thing.text, thing.location, diagnostics)
             continue
-        owner = owners.setdefault(name, thing)
-        if (owner.text, owner.content) != (thing.text, thing.content):
-            diagnostics.add(
-                "name-collision",
-                f"{shown(thing.text)}, and {shown(owner.text)} on line {owner.location.line}, are"
-                f" both `{name}` in Python",
-                thing.location,
-                "give one of them another `name`",
-            )
+        name, number = wanted, 2
+        while name in owners:
+            name, number = make(f"{thing.text} {number}") or "", number + 1
+        if name != wanted:
+            _collision(thing, owners[wanted], wanted, name, diagnostics)
+        owners[name] = thing
         names[thing.thing] = name
     return names
 
 
-def _compare(
-    addresses: dict[Topic, str], classes: dict[Message, str], diagnostics: Diagnostics
+def _without_name(text: str, location: Location, diagnostics: Diagnostics) -> None:
+    diagnostics.add(
+        "name-none",
+        f"no Python name can be made of {shown(text)}",
+        location,
+        "use a name with a letter or a digit",
+    )
+
+
+def _collision(
+    thing: _Thing[Any], owner: _Thing[Any], wanted: str, name: str, diagnostics: Diagnostics
 ) -> None:
-    """The class of an address must not be called as that of a message."""
-    messages = {name: message for message, name in classes.items()}
-    for topic, name in addresses.items():
-        if name in messages:
-            diagnostics.add(
-                "name-collision",
-                f"the topics of {shown(topic.address)}, and the message"
-                f" {shown(messages[name].name)} on line {messages[name].location.line}, are both"
-                f" `{name}` in Python",
-                messages[name].location,
-                "give the message another `name`",
-            )
+    diagnostics.add(
+        "name-collision",
+        f"{shown(thing.text)}, and {shown(owner.text)} on line {owner.location.line}, are"
+        f" both `{wanted}` in Python: this one is `{name}`",
+        thing.location,
+        "give one of them another name, before the names are used",
+    )
 
 
 def _schemas(
     contract: Contract, classes: dict[Message, str], diagnostics: Diagnostics
 ) -> dict[str, str]:
-    """A schema whose name is that of its message's class becomes that class."""
+    """A schema whose name is that of its message's class becomes that class.
+
+    Of several schemas of one name, those of the document itself come first, then those of
+    other files by their paths: what a new message refers to changes none of their names.
+    """
     payload_of = {name: message.payload for message, name in classes.items()}
+    named_so = {(message.payload, message.name): name for message, name in classes.items()}
+    document = contract.sources[0]
     names: dict[str, str] = {}
     taken = set(payload_of)
-    for schema in contract.schemas.values():
-        wanted = class_name(schema.name) or "Schema"
+    for schema in sorted(
+        contract.schemas.values(),
+        key=lambda schema: (
+            schema.location.source is not document,
+            schema.location.source.name,
+            schema.location.line,
+            schema.location.column,
+        ),
+    ):
+        wanted = named_so.get((schema.id, schema.name)) or class_name(schema.name) or "Schema"
         name = wanted
         if payload_of.get(wanted) != schema.id:
             number = 2
@@ -166,4 +211,4 @@ def _schemas(
                 )
         taken.add(name)
         names[schema.id] = name
-    return names
+    return {id_: names[id_] for id_ in contract.schemas}
