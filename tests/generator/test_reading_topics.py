@@ -84,13 +84,13 @@ channels:
   ping:
     address: both
     messages: {ping: {$ref: '#/components/messages/Ping'}}
-    bindings: {kafka: {partitions: 2}}
+    bindings: {kafka: {replicas: 2}}
   pong:
     address: both
     messages:
       pong: {payload: {type: object}}
       ping: {$ref: '#/components/messages/Ping'}
-    bindings: {kafka: {partitions: 3}}
+    bindings: {kafka: {replicas: 3}}
 operations:
   receivePing: {action: receive, channel: {$ref: '#/channels/ping'}}
   sendPong: {action: send, channel: {$ref: '#/channels/pong'}}
@@ -103,7 +103,7 @@ def test_two_channels_of_one_address_are_one_topic(tmp_path: Path) -> None:
     (topic,) = contract.topics
     assert [message.name for message in topic.messages] == ["ping", "pong"]
     assert [message.name for message in contract.messages(topic, "send")] == ["ping", "pong"]
-    assert topic.partitions == 3
+    assert topic.replicas == 3
     assert warnings == ["topic-duplicate"]
 
 
