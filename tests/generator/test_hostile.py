@@ -184,6 +184,43 @@ def test_text_does_nothing_wherever_it_stands(
     assert "\u202e" not in "".join(path.read_text(encoding="utf-8") for path in bus.glob("*.py"))
 
 
+REORDERING = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+"""Characters that make source read as it does not run (https://trojansource.codes)."""
+
+
+def test_no_source_reads_as_it_does_not_run(tmp_path: Path) -> None:
+    text = f"a{REORDERING}b"
+    document = {
+        "asyncapi": "3.0.0",
+        "info": {"title": text, "version": text, "description": text},
+        "channels": {
+            "c": {
+                "address": "topic.{p}",
+                "description": text,
+                "parameters": {"p": {"description": text, "examples": [text]}},
+                "messages": {
+                    "made": {
+                        "description": text,
+                        "payload": {
+                            "description": text,
+                            "properties": {text: {"enum": [text], "description": text}},
+                        },
+                        "examples": [{"name": text, "payload": {text: text}}],
+                    }
+                },
+            }
+        },
+        "operations": {
+            text: {"action": "receive", "channel": {"$ref": "#/channels/c"}, "summary": text}
+        },
+    }
+    path = tmp_path / "asyncapi.json"
+    path.write_text(json.dumps(document), encoding="utf-8")
+    bus = package(tmp_path, path, "turned")
+    written = "".join(path.read_text(encoding="utf-8") for path in bus.rglob("*") if path.is_file())
+    assert not set(REORDERING) & set(written)
+
+
 @given(st.text())
 def test_what_is_quoted_in_a_message_is_one_printable_line(text: str) -> None:
     assert shown(text).isprintable()

@@ -1,0 +1,45 @@
+"""One document for each fault that was found, and what comes of it now."""
+
+from pathlib import Path
+
+import pytest
+
+from axion_gen.asyncapi import Diagnostics, read_contract
+from axion_gen.asyncapi.rules import Severity
+from axion_gen.render import render
+
+FAULTS = Path(__file__).parent / "faults"
+
+# Line and rule of each error; none: a package that compiles.
+OUTCOMES: dict[str, set[tuple[int, str]]] = {
+    # Reading the address raised.
+    "reference-that-is-no-address.yaml": {(5, "reference-remote")},
+    # Lines after one of these were counted as editors do not count them.
+    "line-separator.yaml": {(5, "schema-keyword")},
+    "carriage-return.yaml": {(5, "schema-keyword")},
+    # Python refuses to write what it read.
+    "hexadecimal-number.yaml": {(5, "syntax")},
+    "whole-number-beyond-floats.yaml": {(5, "syntax")},
+    # Two pointers, each through the other.
+    "pointer-through-itself.yaml": {(5, "reference-dangling"), (6, "reference-dangling")},
+    # A message that is one of itself.
+    "message-of-itself.yaml": set(),
+}
+
+
+def test_each_document_has_an_outcome() -> None:
+    documents = {path.name for path in FAULTS.iterdir() if path.suffix != ".md"}
+    assert documents == set(OUTCOMES)
+
+
+@pytest.mark.parametrize(("name", "errors"), OUTCOMES.items(), ids=OUTCOMES)
+def test_outcome(tmp_path: Path, name: str, errors: set[tuple[int, str]]) -> None:
+    found = Diagnostics()
+    contract = read_contract(FAULTS / name, found)
+    files = render(contract, tmp_path / "bus", found) if contract is not None else None
+    said = {(f.location.line, f.rule) for f in found if f.severity is Severity.ERROR}
+    assert said == errors
+    assert (files is None) == bool(errors)
+    for path, text in (files or {}).items():
+        if path.endswith(".py"):
+            compile(text, path, "exec")
