@@ -66,7 +66,7 @@ class Settings:
     @property
     def handlers_file(self) -> Path:
         """The user's file with the class of handlers."""
-        return self.handlers or self.output.resolve().parent / "handlers.py"
+        return self.handlers or Path(os.path.normpath(self.output)).parent / "handlers.py"
 
 
 def settings_of(options: Options) -> Settings:

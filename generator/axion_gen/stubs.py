@@ -74,8 +74,8 @@ def edit(file: Path, package: Path, demand: Demand) -> Edit:
         tree = ast.parse(content, str(file))
         found = handlers_class(file, tree, package.name)
     except (SyntaxError, ValueError, RecursionError) as error:
-        line = f":{error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
-        raise StubsError(f"{file}{line} is no Python that can be read: {error}") from error
+        line, why = (error.lineno, error.msg) if isinstance(error, SyntaxError) else (0, error)
+        raise StubsError(f"{file}:{line or 1} is no Python that can be read: {why}") from error
     wanted = {method.name for method in demand.methods}
     lacking = [method for method in demand.methods if method.name not in found.methods]
     own = {name for name in defined(found.node) if name.startswith(PREFIX)}
