@@ -52,6 +52,9 @@ RULES: Final = {
         "A binding without `bindingVersion` has a field that no version of it has.",
         Severity.WARNING,
     ),
+    "security-undescribed": Rule(
+        "A security scheme that a server demands and nothing describes.", Severity.WARNING
+    ),
     "component-key": Rule(
         "A key under `components` that the specification does not allow.", Severity.WARNING
     ),

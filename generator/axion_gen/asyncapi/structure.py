@@ -43,21 +43,6 @@ class Structure:
             self.wrong_type(entry, f"`{key}`", "text")
         return entry.text
 
-    def whole_number(self, node: Node | None, key: str, default: int) -> int:
-        """The number at a key, at least 1; the default where it is missing or wrong."""
-        entry = node.get(key) if node is not None else None
-        if entry is None:
-            return default
-        if isinstance(entry.value, int) and not isinstance(entry.value, bool) and entry.value >= 1:
-            return entry.value
-        self.diagnostics.add(
-            "invalid-value",
-            f"`{key}` is {described(entry)}, not a whole number from 1",
-            entry.location,
-            f"write how many there are, or leave `{key}` out",
-        )
-        return default
-
     def choice(self, node: Node, key: str, choices: Collection[str], rule: str) -> str | None:
         """The text at a key if it is one of some; None where it is missing or wrong."""
         entry = node.get(key)

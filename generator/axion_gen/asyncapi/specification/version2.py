@@ -2,6 +2,9 @@
 
 from typing import Final
 
+from ..diagnostics import nearest, shown
+from ..nodes import Node
+from ..structure import Structure
 from . import bindings
 from .common import (
     CONTACT,
@@ -26,6 +29,27 @@ from .kinds import (
     MapOf,
     Object,
 )
+
+
+def _check_security(structure: Structure, root: Node) -> None:
+    """What a server demands is a security scheme that is described."""
+    servers, components = root.get("servers"), root.get("components")
+    schemes = components.get("securitySchemes") if components is not None else None
+    known = schemes.mapping if schemes is not None else {}
+    for server in servers.mapping.values() if servers is not None else ():
+        required = server.get("security")
+        for requirement in required.items if required is not None else ():
+            for name in requirement.mapping.keys() - known.keys():
+                near = nearest(name, known)
+                structure.diagnostics.add(
+                    "security-undescribed",
+                    f"there is no security scheme {shown(name)}",
+                    requirement.key_location(name),
+                    f"did you mean {shown(near)}?"
+                    if near
+                    else "describe it under `securitySchemes` of `components`",
+                )
+
 
 _TAGS: Final = ListOf(TAG)
 _SECURITY: Final = ListOf(MapOf(TEXTS))
@@ -148,4 +172,5 @@ DOCUMENT: Final = Object(
         "externalDocs": EXTERNAL_DOCS,
     },
     required=("info", "channels"),
+    rules=(_check_security,),
 )
