@@ -14,6 +14,8 @@ REFUSED: Final = {
     # It is right, and not generated yet.
     "protovalidate-simple.result.json": "unsupported-schema-format",
     "v2.6.0__schemaFormat_-_avro_payload.yml": "avro-reference",
+    "asyncapi-adeo.yml": "unsupported-avro",
+    "kafka-avro.yaml": "unsupported-avro",
     # It refers to the network, which nobody has allowed here.
     "adeo-kafka-request-reply-asyncapi.yml": "reference-remote",
     "casestudies__adeo__asyncapi.yaml": "reference-remote",

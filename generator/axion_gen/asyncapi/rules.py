@@ -65,6 +65,7 @@ RULES: Final = {
     "unsupported-schema-format": Rule(
         "A payload that is neither JSON Schema nor Avro.", not_yet=True
     ),
+    "unsupported-avro": Rule("A message that is Avro on the wire.", not_yet=True),
     "avro-reference": Rule("An Avro type that is defined in another schema.", not_yet=True),
     "unsupported-schema": Rule("A schema no Python type was found for.", not_yet=True),
     # Kafka and the messaging standard

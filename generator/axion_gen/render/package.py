@@ -32,6 +32,7 @@ class MessageView:
     model: str
     key: str | None
     handler: str | None
+    tombstone: bool
     correlation: str | None
     reply: "ReplyView | None" = None
 
@@ -105,6 +106,8 @@ def modules(plan: Plan, models: Models) -> dict[str, str]:
         "title": contract.title,
         "version": contract.version,
         "description": contract.description,
+        "group_id": contract.group_id,
+        "client_id": contract.client_id,
         "topics": topics,
         "sent": [topic for topic in topics if topic.sent],
         "requests": list(_requests(plan)),
@@ -151,6 +154,7 @@ def _message(
         model=plan.classes[message],
         key=key_expression(plan, models, message),
         handler=handler,
+        tombstone=message.tombstone,
         correlation=message.correlation,
         reply=reply,
     )

@@ -149,7 +149,7 @@ class Bus(Generic[ClientT, HandlersT]):
         """
         settings = self._settings or KafkaSettings.load()
         prefix = settings.topic_prefix
-        client_id = settings.client_id or self.service
+        client_id = settings.client_id or self.contract.client_id or self.service
         received = Topics(self.contract.received, prefix, self.contract.topics)
         async with AsyncExitStack() as stack:
             threads = Threads(settings.max_concurrent_handlers, "kafka handler")
@@ -183,7 +183,9 @@ class Bus(Generic[ClientT, HandlersT]):
                 letters = KafkaProducer(settings, client_id, extra_bytes=ADDED_BYTES)
                 await letters.start()
                 stack.push_async_callback(letters.stop)
-                group = settings.group_id or f"{prefix}{self.service}-group"
+                group = settings.group_id or prefix + (
+                    self.contract.group_id or f"{self.service}-group"
+                )
                 store = self._store or MemoryStore(settings.idempotency_size)
                 _compare_retention(store, kept_s)
                 await store.start(self.service, group, self._client_on)

@@ -24,7 +24,8 @@ class Outgoing:
     topic: str
     """The channel's address, before the prefix; the values of its parameters are in it."""
     key: bytes | None
-    value: bytes
+    value: bytes | None
+    """Null for a tombstone."""
     headers: Headers
     message: BaseModel
 
@@ -87,7 +88,11 @@ class Client:
         if key is not None and not isinstance(key, bytes):
             key = str(key).encode()
         # What the caller left out stays out: absent is not null.
-        value = message.__pydantic_serializer__.to_json(message, by_alias=True, exclude_unset=True)
+        value: bytes | None = message.__pydantic_serializer__.to_json(
+            message, by_alias=True, exclude_unset=True
+        )
+        if value == b"null" and declared.tombstone:
+            value = None
         await self._transport.send(Outgoing(topic, key, value, headers, message))
         return headers.message_id
 

@@ -28,6 +28,8 @@ class Message(Generic[ModelT]):
     """Takes the record's key from the payload (`x-axion-key`); none: the record has no key."""
     handler: str | None = None
     """The method of `Handlers` that receives it; none: this service does not receive it."""
+    tombstone: bool = False
+    """Whether its payload may be null, which is a null value on the wire."""
     reply: "Reply | None" = None
     """What answers it; none: nothing does."""
     correlation: str | None = None
@@ -102,6 +104,10 @@ class Contract:
     title: str
     version: str
     topics: tuple[Topic, ...]
+    group_id: str | None = None
+    """The consumer group, without `KAFKA_TOPIC_PREFIX`; none: `{service}-group`."""
+    client_id: str | None = None
+    """How the brokers' logs name the service; none: by its own name."""
 
     @cached_property
     def by_address(self) -> dict[str, Topic]:

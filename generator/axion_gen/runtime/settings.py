@@ -34,9 +34,9 @@ class KafkaSettings(BaseSettings):
     topic_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{0,100}$")] = ""
     """Goes before every topic and the group: keeps environments on one cluster apart."""
     group_id: str | None = None
-    """The consumer group; by default `{service}-group`."""
+    """The consumer group; by default the document's `groupId`, or `{service}-group`."""
     client_id: str | None = None
-    """How the brokers' logs name this client; by default the service's name."""
+    """How brokers' logs name it; by default the document's `clientId`, or the service's name."""
 
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     """How the brokers are spoken to: with `SSL` over TLS, with `SASL` authenticated."""

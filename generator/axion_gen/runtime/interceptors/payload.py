@@ -19,19 +19,33 @@ def read_payload(delivery: Delivery) -> bool:
         InvalidMessageError: it is not valid; its content is not quoted.
     """
     value = delivery.record.value
-    if value is None:
-        raise InvalidMessageError("the value is null, and the contract has no tombstone")
     message = delivery.message
+    if value is None:
+        message, value = _tombstone(delivery), b"null"
     if message is not None:
         try:
             # What `model_validate_json` calls, without a stop on the way.
             delivery.payload = message.model.__pydantic_validator__.validate_json(value)
         except ValidationError as error:
             raise _invalid(message, error) from None
-        return True
+        return message.handler is not None
     message, delivery.payload = _told_by_content(delivery, value)
     delivery.message = message
     return message.handler is not None
+
+
+def _tombstone(delivery: Delivery) -> Message[Any]:
+    """The message that a null value stands for."""
+    named = delivery.message
+    candidates = delivery.topic.messages if named is None else (named,)
+    tombstones = [message for message in candidates if message.tombstone]
+    if len(tombstones) == 1:
+        delivery.message = tombstones[0]
+        return tombstones[0]
+    if not tombstones:
+        raise InvalidMessageError("the value is null, and the contract has no tombstone")
+    names = ", ".join(message.name for message in tombstones)
+    raise InvalidMessageError(f"the value is null, there is no x-message-type, and {names} may be")
 
 
 def _told_by_content(delivery: Delivery, value: bytes) -> tuple[Message[Any], BaseModel]:

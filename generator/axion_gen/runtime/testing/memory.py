@@ -77,7 +77,7 @@ class Emitted:
     topic: str
     message: BaseModel
     key: bytes | None
-    value: bytes
+    value: bytes | None
     message_type: str
     message_id: str
     correlation_id: str
