@@ -6,11 +6,14 @@ import pytest
 
 from axion_gen.asyncapi import Diagnostics, read_contract
 from axion_gen.asyncapi.rules import Severity
+from axion_gen.output import write
 from axion_gen.render import render
+
+from .generating import imported
 
 FAULTS = Path(__file__).parent / "faults"
 
-# Line and rule of each error; none: a package that compiles.
+# Line and rule of each error; none: a package that can be imported.
 OUTCOMES: dict[str, set[tuple[int, str]]] = {
     # Reading the address raised.
     "reference-that-is-no-address.yaml": {(5, "reference-remote")},
@@ -24,6 +27,8 @@ OUTCOMES: dict[str, set[tuple[int, str]]] = {
     "pointer-through-itself.yaml": {(5, "reference-dangling"), (6, "reference-dangling")},
     # A message that is one of itself.
     "message-of-itself.yaml": set(),
+    # `Nothing | None` with `Nothing = None` was no type: the package could not be imported.
+    "null-that-may-be-absent.yaml": set(),
 }
 
 
@@ -33,13 +38,18 @@ def test_each_document_has_an_outcome() -> None:
 
 
 @pytest.mark.parametrize(("name", "errors"), OUTCOMES.items(), ids=OUTCOMES)
-def test_outcome(tmp_path: Path, name: str, errors: set[tuple[int, str]]) -> None:
+def test_outcome(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, errors: set[tuple[int, str]]
+) -> None:
     found = Diagnostics()
     contract = read_contract(FAULTS / name, found)
-    files = render(contract, tmp_path / "bus", found) if contract is not None else None
+    module = "fault_" + name.partition(".")[0].replace("-", "_")
+    bus = tmp_path / module / "bus"
+    files = render(contract, bus, found) if contract is not None else None
     said = {(f.location.line, f.rule) for f in found if f.severity is Severity.ERROR}
     assert said == errors
     assert (files is None) == bool(errors)
-    for path, text in (files or {}).items():
-        if path.endswith(".py"):
-            compile(text, path, "exec")
+    if files is not None:
+        write(bus, files)
+        imported(monkeypatch, tmp_path, f"{module}.bus.handlers")
+        imported(monkeypatch, tmp_path, f"{module}.bus.client")

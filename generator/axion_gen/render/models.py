@@ -154,6 +154,8 @@ def _field(wire: str, field_: Field) -> str:
 
 def _alias(shape: Alias, shapes: dict[str, Shape]) -> str:
     text = shape.type.source()
+    if text == "None":
+        text = "Literal[None]"  # which may stand beside None: `None | None` is no type
     described = f"\n{docstring(shape.description)}" if shape.description else ""
     if refers_to_itself(shape, shapes):
         # A name that is used before it is one.
