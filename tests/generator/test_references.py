@@ -15,7 +15,7 @@ from axion_gen.asyncapi import Contract, Diagnostics, Remote, read_contract
 from axion_gen.asyncapi import fetching as fetching_module
 from axion_gen.asyncapi.fetching import FetchError, fetch
 
-from .generating import contract_of, found_in, imported, package, small
+from .generating import axion_gen, contract_of, found_in, imported, package, small
 
 THING = "{type: object, required: [x], properties: {x: {type: string}}}"
 
@@ -313,6 +313,34 @@ def test_the_network_is_read_where_it_is_allowed_and_kept(tmp_path: Path, server
     contract, said = read(document, anew)
     assert contract is not None, said
     assert "integer" in str([schema.definition for schema in contract.schemas.values()])
+
+
+def test_the_command_fetches_once_and_needs_no_network_again(
+    tmp_path: Path, server: Server
+) -> None:
+    server.say("/thing.yaml", THING)
+    document_at(tmp_path, f"{server.url}/thing.yaml")
+    arguments = ("asyncapi.yaml", "--output", "bus", "--remote", f"{server.url}/")
+    refused = axion_gen("asyncapi.yaml", "--output", "bus", cwd=tmp_path)
+    assert refused.code == 2
+    assert "error[reference-remote]" in refused.err
+    # What changes nothing fetches nothing.
+    assert axion_gen(*arguments, "--check", cwd=tmp_path).code == 2
+    assert server.asked == []
+    assert not (tmp_path / "axion-remote").exists()
+
+    assert axion_gen(*arguments, cwd=tmp_path).code == 0
+    assert server.asked == ["/thing.yaml"]
+    server.say("/thing.yaml", THING.replace("string", "integer"))
+    assert axion_gen(*arguments, "--check", cwd=tmp_path).code == 0
+    assert axion_gen(*arguments, cwd=tmp_path).code == 0
+    assert server.asked == ["/thing.yaml"]
+    assert axion_gen(*arguments, "--refresh", cwd=tmp_path).code == 0
+    assert "integer" in next((tmp_path / "axion-remote").glob("*-thing.yaml")).read_text()
+
+    (copy,) = (tmp_path / "axion-remote").glob("*-thing.yaml")
+    copy.write_text(THING)
+    assert axion_gen(*arguments, "--check", cwd=tmp_path).code != 0
 
 
 def test_a_copy_that_was_changed_is_an_error(tmp_path: Path, server: Server) -> None:
