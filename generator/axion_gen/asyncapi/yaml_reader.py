@@ -45,6 +45,8 @@ _OCTAL = re.compile(r"0o[0-7]+")
 _HEXADECIMAL = re.compile(r"0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _NOT_JSON = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+_FIRST = frozenset("~nNtTfF.+-0123456789")
+"""What a plain scalar begins with that is no text."""
 _TAG = "tag:yaml.org,2002:"
 _ODD_BREAK = re.compile("\r(?!\n)|[\x85\u2028\u2029]")
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -88,12 +90,11 @@ class _Open:
     def close(self) -> Node:
         if not self.is_mapping:
             return Node(tuple(self.items), self.location, size=self.size)
-        entries, keys = dict(self.entries), dict(self.keys)
         for node in self.merged:
             for key, value in node.mapping.items():
-                entries.setdefault(key, value)
-                keys.setdefault(key, node.key_location(key))
-        return Node(entries, self.location, keys, self.size)
+                self.entries.setdefault(key, value)
+                self.keys.setdefault(key, node.key_location(key))
+        return Node(self.entries, self.location, self.keys, self.size)
 
     def _checked_key(self, node: Node, *, plain: bool) -> str:
         if isinstance(node.value, tuple | dict):
@@ -262,6 +263,8 @@ def _scalar(event: Any, place: Location) -> Scalar:
 
 def _core(text: str, place: Location) -> Scalar:
     """The value of a plain scalar by YAML 1.2's core schema (section 10.3.2)."""
+    if text and text[0] not in _FIRST:
+        return checked_text(text, place)
     if _NULL.fullmatch(text):
         return None
     if _TRUE.fullmatch(text):
