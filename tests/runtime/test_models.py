@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from axion_gen.runtime.models import Model
 
 
-class Reading(Model):
+class Reading(Model, frozen=True):
     celsius: float
 
 
