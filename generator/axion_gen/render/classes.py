@@ -72,16 +72,17 @@ class ClassMaker:
         made.required = {wire for base in bases for wire in base.required} | required
         properties = part(own, "properties") or {}
         missing = [w for w in parts_of_text(own, "required") if w not in properties]
-        for wire in (*properties, *missing):
-            definition = properties.get(wire, {})
-            if not isinstance(definition, dict):
-                continue
-            owner = inherited.get(wire)
-            if owner is None:
+        said = {
+            w: d for w in (*properties, *missing) if isinstance(d := properties.get(w, {}), dict)
+        }
+        for wire, owner in inherited.items():
+            if wire in said and not self._overrides(made, wire, said[wire], owner):
+                return False
+        for wire, definition in said.items():
+            if wire not in inherited:
                 made.properties[wire] = definition
                 made.fields[wire] = self._field(made, wire, definition)
-            elif not self._overrides(made, wire, definition, owner):
-                return False
+        made.fields = {wire: made.fields[wire] for wire in said if wire in made.fields}
         return True
 
     def _overrides(self, made: Class, wire: str, definition: Definition, base: Class) -> bool:
@@ -92,12 +93,8 @@ class ClassMaker:
         old = field_of(self._shaper.shapes, base, wire)
         assert old is not None  # noqa: S101 - it has the property
         if _same(after, before):
-            if tightened:
-                made.fields[wire] = Field(
-                    old.attribute, old.type, required=True, description=old.description
-                )
-            return True
-        if not _is_scalar(after):
+            return not tightened
+        if tightened or not _is_scalar(after):
             return False
         new = self._field(made, wire, after)
         new.attribute = old.attribute

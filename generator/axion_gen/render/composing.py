@@ -58,6 +58,7 @@ class Composer:
     def __init__(self, schemas: Mapping[str, Schema]) -> None:
         self._schemas = schemas
         self._classes: dict[str, bool] = {}
+        self._composed: dict[str, Composed] = {}
         self._steps = 0
 
     def compose(self, definition: Definition, within: frozenset[str] = frozenset()) -> Composed:
@@ -89,16 +90,19 @@ class Composer:
 
     def schema(self, id_: str) -> Composed:
         """Put a schema together; one that others inherit from, without these."""
-        composed = self.compose(self._schemas[id_].definition, frozenset({id_}))
-        if self.options(id_) is not None:
-            composed.unions = composed.unions[1:]
-        return composed
+        self.is_class(id_)
+        known = self._composed[id_]
+        return Composed(dict(known.own), list(known.bases), list(known.unions))
 
     def is_class(self, id_: str) -> bool:
         """Whether a schema is, or has beside its options, a class to inherit from."""
         if id_ not in self._classes:
-            self._classes[id_] = False  # one that goes round in a circle is none
-            self._classes[id_] = self.schema(id_).is_class
+            self._classes[id_] = False  # what is in a circle inherits from no more than the rest
+            composed = self.compose(self._schemas[id_].definition, frozenset({id_}))
+            if self.options(id_) is not None:
+                composed.unions = composed.unions[1:]
+            self._composed[id_] = composed
+            self._classes[id_] = composed.is_class
         return self._classes[id_]
 
     def options(self, id_: str) -> Union | None:

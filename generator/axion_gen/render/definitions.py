@@ -10,16 +10,14 @@ from typing import Final
 from ..asyncapi.contract import Definition, Schema
 from . import leaves
 from .classes import ClassMaker
-from .composing import PREFIX, Composed, Composer, part, parts, types_of
-from .names import class_name, member_name, name_part
+from .composing import PREFIX, Composed, Composer, Union, part, parts, types_of
+from .names import member_name
 from .plan import Plan
 from .shapes import Alias, Class, EnumClass, Shape, Type, any_type
 from .tags import tag
 from .text import said
+from .unions import COMMON, UnionMaker, is_null
 
-MAX_OPTIONS: Final = 300
-"""How many options may come of putting unions into unions; real documents have a few."""
-_COMMON: Final = {"type", "description", "title", "default"}
 _OF_TYPE: Final = {
     "array": ("items", "prefixItems", "minItems", "maxItems"),
     "object": ("properties", "additionalProperties", "patternProperties", "required"),
@@ -43,9 +41,9 @@ class Shaper:
         self.schemas: dict[str, Schema] = dict(plan.contract.schemas)
         self.composer = Composer(self.schemas)
         self._classes = ClassMaker(self)
+        self._unions = UnionMaker(self)
         self._bases: dict[str, str] = {}
         self._nullable: dict[str, bool] = {}
-        self._options = 0
         self._begun: set[str] = set()
         self._taken = set(plan.schemas.values()) | set(plan.classes.values())
         messages = set(plan.classes.values())
@@ -92,14 +90,13 @@ class Shaper:
     def _is_nullable_class(self, id_: str) -> bool:
         """Whether a schema is a class or null: the name is the class's, null is said elsewhere."""
         if id_ not in self._nullable:
-            composed = self.composer.compose(self.schemas[id_].definition, frozenset({id_}))
-            some = composed
+            composed = some = self.composer.schema(id_)
             null = "null" in types_of(composed.own)
             if len(composed.unions) == 1 and not composed.bases:
                 options = composed.unions[0].options
-                rest = [option for option in options if not _is_null(option)]
+                rest = [option for option in options if not is_null(option)]
                 null = len(rest) < len(options)
-                trivial = composed.own.keys() <= _COMMON
+                trivial = composed.own.keys() <= COMMON
                 if len(rest) == 1 and "$ref" not in rest[0] and trivial:
                     some = self.composer.compose(rest[0])
             self._nullable[id_] = null and some.is_class
@@ -111,17 +108,16 @@ class Shaper:
         self._begun.add(id_)
         name = self.payloads[id_]
         definition = self.schemas[id_].definition
+        composed = self.composer.schema(id_)
         options = self.composer.options(id_)
-        if options is not None:
-            composed = self.composer.schema(id_)
-            if composed.is_class:
-                self._bases[id_] = self.free(f"{name}Base")
-                self._classes.make(self._bases[id_], composed)
-                definition = {
-                    "oneOf": [o for o in options.options if o.get("$ref") != PREFIX + id_],
-                    "discriminator": options.discriminator,
-                }
-        type_ = self.type(definition, name, top=True)
+        if options is not None and composed.is_class:
+            self._bases[id_] = self.free(f"{name}Base")
+            self._classes.make(self._bases[id_], composed)
+            others = [option for option in options.options if option.get("$ref") != PREFIX + id_]
+            composed = Composed({}, [], [Union(others, options.discriminator)])
+        elif options is not None:
+            composed = self.composer.compose(definition, frozenset({id_}))
+        type_ = self._made(composed, name, top=True)
         if name not in self.shapes:
             self.shapes[name] = Alias(name, type_, said(definition))
 
@@ -141,9 +137,11 @@ class Shaper:
             if id_ not in self.payloads:
                 return any_type()
             return Type("named", self.payloads[id_], null=self._is_nullable_class(id_))
-        composed = self.composer.compose(definition)
-        if composed.unions and self._options < MAX_OPTIONS:
-            return self._union(composed, name, top=top)
+        return self._made(self.composer.compose(definition), name, top=top)
+
+    def _made(self, composed: Composed, name: str, *, top: bool) -> Type:
+        if composed.unions:
+            return self._unions.make(composed, name, top=top)
         if composed.bases or "properties" in composed.own:
             return self._object(composed, name, top=top)
         return self._leaf(composed.own, name, top=top)
@@ -151,7 +149,7 @@ class Shaper:
     def _object(self, composed: Composed, name: str, *, top: bool) -> Type:
         types = types_of(composed.own)
         null = "null" in types
-        own = composed.own.keys() - {"type", "description", "title", "default"}
+        own = composed.own.keys() - COMMON
         if not top and len(composed.bases) == 1 and not own:
             # The idiom that puts a description beside a reference.
             self._define(composed.bases[0])
@@ -215,10 +213,8 @@ class Shaper:
 
     def _map(self, own: Definition, name: str) -> Type:
         """An object whose properties the document does not name."""
-        patterns, additional = (
-            part(own, "patternProperties") or {},
-            part(own, "additionalProperties"),
-        )
+        patterns = part(own, "patternProperties") or {}
+        additional = part(own, "additionalProperties")
         closed = own.get("additionalProperties") is False
         key = Type("plain", "str")
         types = [
@@ -232,78 +228,6 @@ class Shaper:
             key.limits = {"pattern": next(iter(patterns))}
         value = leaves.any_of(types, null=False)
         return Type("map", parts=[key, value], limits=leaves.map_limits(own))
-
-    # unions
-
-    def _union(self, composed: Composed, name: str, *, top: bool) -> Type:
-        union = composed.unions[0]
-        options = self._with_rest(composed, name)
-        some = [option for option in options if not _is_null(option)]
-        null = len(some) < len(options)
-        self._options += len(some)
-        types: list[Type] = []
-        ids: list[str | None] = []
-        for number, option in enumerate(some, 1):
-            single = len(some) == 1
-            called = name if single else name + self._word(option, number)
-            types.append(self.type(option, called, top=top and single))
-            reference = option.get("$ref")
-            ids.append(reference.removeprefix(PREFIX) if isinstance(reference, str) else None)
-        before = list(types)
-        made = leaves.any_of(types, null=null)
-        if made.kind == "union":
-            made.told_by = union.discriminator
-            flat = made.parts == before
-            self.unions.append((made, ids if flat else [None] * len(made.parts)))
-        return made
-
-    def _with_rest(self, composed: Composed, name: str) -> list[Definition]:
-        """The options of a union, each with what the union says beside them."""
-        union, others = composed.unions[0], composed.unions[1:]
-        own = composed.own
-        if not composed.bases and not others and own.keys() <= _COMMON:
-            type_ = own.get("type")
-            if type_ is None:
-                return union.options
-            return [
-                option
-                if option.keys() & {"$ref", "type", "allOf", "anyOf", "oneOf", "const"}
-                else option | {"type": type_}
-                for option in union.options
-            ]
-        rest: Definition = {k: v for k, v in own.items() if k not in ("description", "default")}
-        all_of: list[Definition] = [{"$ref": PREFIX + base} for base in composed.bases]
-        if rest.keys() - {"type"} or not all_of:
-            all_of.append(rest)
-        if "properties" in rest:
-            all_of = [{"$ref": PREFIX + self.pseudo(f"{name}Base", {"allOf": all_of})}]
-        all_of += [{"anyOf": other.options} for other in others]
-        return [{"allOf": [*all_of, option], **_title(option)} for option in union.options]
-
-    def _word(self, option: Definition, number: int) -> str:
-        """What tells an option's name from the others': not where it stands, if possible."""
-        title = option.get("title")
-        if isinstance(title, str) and class_name(title):
-            return name_part(title)
-        for definition in (option, *reversed(parts(option, "allOf"))):
-            reference = definition.get("$ref")
-            if isinstance(reference, str):
-                id_ = reference.removeprefix(PREFIX)
-                if id_ in self.payloads and not id_.startswith("+"):
-                    return self.payloads[id_]
-            for value in (part(definition, "properties") or {}).values():
-                constant = value.get("const") if isinstance(value, dict) else None
-                if isinstance(constant, str) and class_name(constant):
-                    return name_part(constant)
-        return f"Option{number}"
-
-
-def _is_null(option: Definition) -> bool:
-    return option.get("type") == "null" or option.get("const", ...) is None
-
-
-def _title(option: Definition) -> Definition:
-    return {"title": option["title"]} if "title" in option else {}
 
 
 def _meant(own: Definition) -> list[str]:
