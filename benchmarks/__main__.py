@@ -19,7 +19,8 @@ def main() -> int:
     """Measure, print, write; 0 if every target was met, 1 if one was missed."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
-        description="Measure the runtime beside its peers. Exit code 0: every target is met.",
+        description="Measure the runtime and the generator beside their peers."
+        " Exit code 0: every target is met.",
     )
     parser.add_argument(
         "measures", nargs="*", metavar="MEASURE", help=f"all unless given: {', '.join(MEASURES)}"

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from . import consume, emit, instances, latency, memory, sql, waiting
+from . import consume, emit, generate, instances, latency, memory, sql, waiting
 from .report import Result
 from .rounds import Stage
 
@@ -24,6 +24,8 @@ MEASURES = {
     "emit": Measure(emit.measure),
     # The database sets the pace, and not the broker.
     "sql": Measure(sql.measure, brokers=("embedded",)),
+    # It needs no broker, and so is measured once.
+    "generate": Measure(generate.measure, brokers=("embedded",)),
     # The embedded broker answers a fetch that waits only when its time is up.
     "latency": Measure(latency.measure, brokers=("kafka",)),
     # It takes no second member of a group.

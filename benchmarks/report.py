@@ -97,6 +97,20 @@ def limited(
     )
 
 
+def within(
+    name: str,
+    unit: str,
+    values: Mapping[str, list[float]],
+    ours: str,
+    peer: str,
+    *,
+    at_most: float,
+) -> Result:
+    """Ours against a peer, less is better."""
+    result = compare(name, unit, values, ours, peer)
+    return replace(result, target=f"≤ {at_most:.2f}×", met=result.ratio <= at_most)
+
+
 def table(results: Iterable[Result], console: Console) -> None:
     """Print the results, aligned; in colour where the console is a terminal."""
     shown = Table(box=None, pad_edge=False, header_style="bold")
