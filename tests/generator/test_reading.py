@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from axion_gen.asyncapi import Contract
 
 from .generating import contract_of, found_in, small
@@ -200,3 +202,29 @@ def test_no_key_is_needed_where_nothing_can_overtake(tmp_path: Path) -> None:
         KEYS.replace("b: {payload", f"b: {{bindings: {key}, payload"),
     ):
         assert [finding.rule for finding in found_in(tmp_path, text)] == []
+
+
+@pytest.mark.parametrize(
+    ("schema", "rules"),
+    [
+        ("{type: string}", []),
+        ("{type: [string, integer]}", []),
+        ("{enum: [a, 1]}", []),
+        ("{const: a}", []),
+        ("{anyOf: [{type: string}, {type: boolean}]}", []),
+        ("{type: [string, 'null']}", ["key-optional"]),
+        ("{enum: [a, null]}", ["key-optional"]),
+        ("{oneOf: [{type: string}, {type: 'null'}]}", ["key-optional"]),
+        ("{type: 'null'}", ["key-expression"]),
+        ("{type: [string, array]}", ["key-expression"]),
+        ("{type: object}", ["key-expression"]),
+        ("{}", ["key-expression"]),
+        ("{anyOf: [{type: string}, {}]}", ["key-expression"]),
+    ],
+)
+def test_a_key_is_a_scalar(tmp_path: Path, schema: str, rules: list[str]) -> None:
+    text = small(
+        message="x-axion-key: $message.payload#/id",
+        payload=f"{{type: object, required: [id], properties: {{id: {schema}}}}}",
+    )
+    assert [finding.rule for finding in found_in(tmp_path, text)] == rules

@@ -15,6 +15,13 @@ Check = Callable[[Contract, Diagnostics], None]
 _IN_BRACES: Final = re.compile(r"\{[^{}]+\}")
 _TOPIC: Final = re.compile(r"[a-zA-Z0-9._-]{1,249}")
 _SCALARS: Final = {"string", "integer", "number", "boolean"}
+_TYPES: Final = {
+    str: "string",
+    int: "integer",
+    float: "number",
+    bool: "boolean",
+    type(None): "null",
+}
 
 
 def check_topics(contract: Contract, diagnostics: Diagnostics) -> None:
@@ -118,13 +125,20 @@ def _check_key(contract: Contract, message: Message, diagnostics: Diagnostics) -
             )
             if not last:
                 return
-    resolved = resolve(contract, definition)
-    if resolved.get("type") not in _SCALARS and not {"enum", "const"} & resolved.keys():
+    types = value_types(contract, definition)
+    if not types - {"null"} or not types <= {"null", *_SCALARS}:
         diagnostics.add(
             "key-expression",
             f"{shown('/'.join(path))} is no text and no number",
             location,
-            "name a property with one `type`: string, integer, number or boolean",
+            "name a property whose `type` is string, integer, number or boolean",
+        )
+    elif "null" in types:
+        diagnostics.add(
+            "key-optional",
+            f"{shown('/'.join(path))} may be null, and then a record has no key",
+            location,
+            "name a property that is never null",
         )
 
 
@@ -152,6 +166,31 @@ def properties(contract: Contract, definition: Definition) -> Properties:
         all_of = current.get("allOf")
         waiting.extend(all_of if isinstance(all_of, list) else ())
     return found
+
+
+def value_types(contract: Contract, definition: Definition) -> set[str]:
+    """The types of JSON Schema that the values of a definition may have; `any` if it says none."""
+    types = set[str]()
+    waiting, seen = [definition], set[int]()
+    while waiting:
+        current = resolve(contract, waiting.pop())
+        if id(current) in seen:
+            continue
+        seen.add(id(current))
+        values = current.get("enum", [current["const"]] if "const" in current else None)
+        type_ = current.get("type")
+        options = [current.get(word) for word in ("anyOf", "oneOf", "allOf")]
+        if isinstance(values, list):
+            types |= {_TYPES.get(type(value), "any") for value in values}
+        elif isinstance(type_, list):
+            types |= set(type_)
+        elif isinstance(type_, str):
+            types.add(type_)
+        elif any(options):
+            waiting.extend(one for some in options if isinstance(some, list) for one in some)
+        else:
+            types.add("any")
+    return types
 
 
 def resolve(contract: Contract, definition: Definition) -> Definition:
