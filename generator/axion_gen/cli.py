@@ -178,6 +178,8 @@ def _watch(chosen: argparse.Namespace, task: "Task", format_: "Format") -> int:
 
     def run() -> frozenset[Path]:
         watched = _once(chosen, task, format_).watched
+        if not watched:
+            sys.exit(FAILED)  # there is nothing yet that could change
         count = len(watched)
         sys.stderr.write(f"watching {count} file{'' if count == 1 else 's'}; Ctrl-C ends it\n")
         return watched

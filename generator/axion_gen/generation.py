@@ -49,7 +49,7 @@ def generate(settings: Settings, task: Task, progress: Callable[[str], None]) ->
         progress: is told what is being done.
     """
     writing = task.mode is Mode.WRITE
-    failed = Outcome(Result.FAILED, settings.output, note=settings.passed_over)
+    read: set[Path] = set()
 
     def waiting() -> None:
         progress(f"waiting for another run that writes {settings.output}")
@@ -63,10 +63,16 @@ def generate(settings: Settings, task: Task, progress: Callable[[str], None]) ->
             ):
                 outcome = _current(settings, task)
             else:
-                outcome = _generate(settings, task, progress)
+                outcome = _generate(settings, task, progress, read)
             return replace(outcome, note=settings.passed_over, dry=not writing)
     except OutputError as error:
-        return replace(failed, error=str(error))
+        return Outcome(
+            Result.FAILED,
+            settings.output,
+            error=str(error),
+            note=settings.passed_over,
+            watched=frozenset(read or {settings.document.absolute()}),
+        )
 
 
 def _current(settings: Settings, task: Task) -> Outcome:
@@ -81,7 +87,9 @@ def _current(settings: Settings, task: Task) -> Outcome:
     return replace(outcome, missing=missing, appended=edit.missing if edit else None)
 
 
-def _generate(settings: Settings, task: Task, progress: Callable[[str], None]) -> Outcome:
+def _generate(
+    settings: Settings, task: Task, progress: Callable[[str], None], read: set[Path]
+) -> Outcome:
     # Imported here: it takes longer than to see that nothing has changed.
     from .asyncapi import Diagnostics, Remote, read_contract
     from .changes import changes
@@ -89,7 +97,7 @@ def _generate(settings: Settings, task: Task, progress: Callable[[str], None]) -
     from .render import render
 
     output, writing = settings.output, task.mode is Mode.WRITE
-    found = Diagnostics()
+    found = Diagnostics(files=read)
     remote = Remote(
         settings.document, settings.remote, "all" if task.refresh else _fetch(writing=writing)
     )
@@ -103,13 +111,13 @@ def _generate(settings: Settings, task: Task, progress: Callable[[str], None]) -
     )
     if contract is None:
         return _failed(output, found)
-    if writing:
-        refuse_foreign(output)
     count = sum(len(topic.messages) for topic in contract.topics)
     progress(f"generating {count:,} message{'' if count == 1 else 's'}")
     files = render(contract, output.resolve(), found, settings=settings.identity)
     if files is None:
         return _failed(output, found)
+    if writing:
+        refuse_foreign(output, files)
     outcome = Outcome(Result.UNCHANGED, output, tuple(found), watched=frozenset(found.files))
     differing = differences(output, files)
     old, new = read_lock(output), _messages(files)

@@ -11,12 +11,12 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from .lock import LOCK, present, read_lock
+from .lock import HEADER, LOCK, content_of, present, read_lock
 
 _WRITERS: Final = 8
 
@@ -77,8 +77,12 @@ def recover(folder: Path) -> None:
         raise OutputError(_cannot(folder, error)) from error
 
 
-def refuse_foreign(folder: Path) -> None:
+def refuse_foreign(folder: Path, files: Collection[str] = ()) -> None:
     """See that a folder is ours to replace.
+
+    Args:
+        folder: the package's.
+        files: what will be in it; they are ours, too, where the lock cannot be read.
 
     Raises:
         OutputError: it is no folder, or holds what axion-gen did not write.
@@ -96,10 +100,11 @@ def refuse_foreign(folder: Path) -> None:
             " Choose another folder, or empty this one"
         )
     lock = read_lock(folder)
-    if lock is None:
-        # Not readable, for one because it holds conflict markers: the package is made anew.
-        return
-    foreign = [name for name in there if name not in lock.files and name != LOCK]
+    if lock is not None:
+        foreign = [name for name in there if name not in lock.files and name != LOCK]
+    else:
+        # For one because it holds conflict markers: the package is made anew.
+        foreign = [name for name in there if name not in files and not _is_generated(folder, name)]
     if foreign:
         raise OutputError(
             f"{folder} holds what axion-gen did not make: {some(foreign)}."
@@ -113,7 +118,7 @@ def write(folder: Path, files: Mapping[str, str]) -> None:
     Raises:
         OutputError: that failed, and what was there still is.
     """
-    refuse_foreign(folder)
+    refuse_foreign(folder, files)
     folder = folder.resolve()
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -132,6 +137,15 @@ def some(names: list[str]) -> str:
     """A few of them, and how many more there are."""
     few, more = ", ".join(names[:5]), len(names) - 5
     return f"{few} and {more} more" if more > 0 else few
+
+
+def _is_generated(folder: Path, name: str) -> bool:
+    """Whether a file can be nothing but what axion-gen wrote, whatever it holds now."""
+    return (
+        name == LOCK
+        or name.startswith("runtime/")
+        or content_of(folder / name).startswith(HEADER.rstrip().encode())
+    )
 
 
 def _fill(folder: Path, files: Mapping[str, str]) -> None:

@@ -153,6 +153,16 @@ def test_a_file_that_is_not_ours_is_refused(made: Path) -> None:
     assert not (bus / "client.py").exists()
 
 
+def test_a_file_that_is_not_ours_is_refused_beside_a_lock_that_nobody_can_read(made: Path) -> None:
+    bus = made / "src" / "items" / "bus"
+    (bus / "axion.lock").write_text("<<<<<<< ours\n")
+    (bus / "precious.txt").write_text("mine")
+    answer = run(made / "api" / "asyncapi.yaml")
+    assert (answer.code, "precious.txt" in answer.err) == (2, True)
+    (bus / "precious.txt").unlink()
+    assert run(made / "api" / "asyncapi.yaml").code == 0
+
+
 def test_output_that_is_a_file_is_refused(project: Path) -> None:
     answer = run("api/asyncapi.yaml", "--output", "pyproject.toml", cwd=project)
     assert answer.code == 2

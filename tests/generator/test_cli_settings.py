@@ -1,9 +1,12 @@
 """Settings: from the nearest pyproject.toml, or as options; wrong ones are named."""
 
+import hashlib
 import json
 from pathlib import Path
 
 import pytest
+
+from axion_gen.asyncapi.remote import LOCK, Remote
 
 from .generating import Answer, small
 from .generating import axion_gen as run
@@ -111,6 +114,34 @@ def test_a_folder_above_may_be_allowed(tmp_path: Path) -> None:
     assert run("asyncapi.yaml", cwd=tmp_path / "service").code == 2
     pyproject.write_text("[tool.axion-gen]\noutput = 'bus'\nroot = '..'\n")
     assert run("asyncapi.yaml", cwd=tmp_path / "service").code == 0
+
+
+@pytest.mark.parametrize("how", ["setting", "option"])
+def test_what_is_on_the_network_is_read_where_that_is_allowed(tmp_path: Path, how: str) -> None:
+    url = "https://schemas.example.org/v1/thing.yaml"
+    document = tmp_path / "asyncapi.yaml"
+    document.write_text(small(payload=f"{{$ref: '{url}'}}"))
+    settings = "[tool.axion-gen]\noutput = 'bus'\n"
+    (tmp_path / "pyproject.toml").write_text(settings)
+    answer = run("asyncapi.yaml", cwd=tmp_path)
+    assert (answer.code, "nothing allows to read it" in answer.err) == (2, True)
+    arguments = ["--remote", "https://schemas.example.org/v1/"] if how == "option" else []
+    if how == "setting":
+        (tmp_path / "pyproject.toml").write_text(
+            f"{settings}remote = ['https://schemas.example.org/v1/']\n"
+        )
+    # A run has fetched it, so that this one needs no network.
+    copy = Remote(document).path(url)
+    copy.parent.mkdir()
+    copy.write_text("type: object\nproperties: {size: {type: integer}}\n")
+    lock = {"file": copy.name, "sha256": hashlib.sha256(copy.read_bytes()).hexdigest()}
+    (copy.parent / LOCK).write_text(json.dumps({"documents": {url: lock}}))
+    assert run("asyncapi.yaml", *arguments, cwd=tmp_path).code == 0
+    assert "size" in (tmp_path / "bus" / "messages.py").read_text()
+    assert run("asyncapi.yaml", "--check", *arguments, cwd=tmp_path).code == 0
+    copy.write_text("type: object\n")
+    answer = run("asyncapi.yaml", "--check", *arguments, cwd=tmp_path)
+    assert (answer.code, f"{copy.name} is not what {LOCK} says" in answer.err) == (2, True)
 
 
 @pytest.mark.parametrize(

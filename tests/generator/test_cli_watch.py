@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from .generating import small
+from .generating import axion_gen, small
 
 PATIENCE_S = 30
 
@@ -100,6 +100,11 @@ def test_each_change_is_generated_and_no_bad_document_ends_it(tmp_path: Path) ->
         watcher.said("error[file-missing]", "watching 2 files")
         document.write_text(small())
         watcher.said("written    other", "watching 2 files")
+
+
+def test_where_there_is_nothing_to_watch_it_does_not_wait(tmp_path: Path) -> None:
+    answer = axion_gen("--watch", cwd=tmp_path)
+    assert (answer.code, "which document?" in answer.err) == (2, True)
 
 
 def test_a_package_that_was_edited_waits_for_its_user(tmp_path: Path) -> None:
