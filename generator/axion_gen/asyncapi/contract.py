@@ -147,15 +147,17 @@ class Contract:
     group_id: str | None = None
     """The consumer group (`groupId` of the Kafka binding of received operations)."""
     client_id: str | None = None
+    _used: dict[tuple[Topic, str], set[Message]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def messages(self, topic: Topic, action: Literal["send", "receive"]) -> tuple[Message, ...]:
         """The messages of a topic that are sent or received, in the order of the channel."""
-        chosen = {
-            message
-            for operation in self.operations
-            if operation.topic is topic and operation.action == action
-            for message in operation.messages
-        }
+        if not self._used:  # made once: with every call it would grow with the document's square
+            for operation in self.operations:
+                key = operation.topic, operation.action
+                self._used.setdefault(key, set()).update(operation.messages)
+        chosen = self._used.get((topic, action), ())
         return tuple(message for message in topic.messages if message in chosen)
 
 
