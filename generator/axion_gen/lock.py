@@ -35,7 +35,6 @@ class Lock:
     contract: Mapping[str, str]
     files: Mapping[str, str]
     messages: Surface
-    seal: str
 
 
 def lock_text(
@@ -64,9 +63,7 @@ def lock_text(
         "files": {name: digest(text.encode()) for name, text in sorted(files.items())},
         "messages": {topic: dict(own) for topic, own in messages.items()},
     }
-    seal = _seal(content, document, settings, silent=silent)
-    whole = {"generator": __version__, **content, "seal": seal}
-    return json.dumps(whole, indent=2, ensure_ascii=True) + "\n"
+    return _text(content, _seal(content, document, settings, silent=silent))
 
 
 def read_lock(folder: Path) -> Lock | None:
@@ -78,7 +75,6 @@ def read_lock(folder: Path) -> Lock | None:
             _texts(content["contract"]),
             _texts(content["files"]),
             messages,
-            str(content.get("seal", "")),
         )
     except (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError):
         # For one because it holds conflict markers.
@@ -94,7 +90,8 @@ def is_current(document: Path, output: Path, settings: str) -> bool:
     if lock is None:
         return False
     content = {"contract": lock.contract, "files": lock.files, "messages": lock.messages}
-    if lock.seal != _seal(content, _relative(document.resolve(), output), settings, silent=True):
+    seal = _seal(content, _relative(document.resolve(), output), settings, silent=True)
+    if digest(content_of(output / LOCK)) != digest(_text(content, seal).encode()):
         return False
     if set(present(output)) != {LOCK, *lock.files}:
         return False
@@ -120,6 +117,11 @@ def present(folder: Path) -> list[str]:
 def content_of(path: Path) -> bytes:
     """The bytes of a file; none of what is no file."""
     return path.read_bytes() if path.is_file() else b""
+
+
+def _text(content: Mapping[str, object], seal: str) -> str:
+    whole = {"generator": __version__, **content, "seal": seal}
+    return json.dumps(whole, indent=2, ensure_ascii=True) + "\n"
 
 
 def _seal(content: Mapping[str, object], document: str, settings: str, *, silent: bool) -> str:
