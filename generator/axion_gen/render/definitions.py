@@ -49,8 +49,10 @@ class Shaper:
         self._begun: set[str] = set()
         self._taken = set(plan.schemas.values()) | set(plan.classes.values())
         messages = set(plan.classes.values())
+        # What may be null is in the message's class, not that class itself.
+        tombstones = {name for message, name in plan.classes.items() if message.tombstone}
         for id_, name in plan.schemas.items():
-            own = name in messages and not self._becomes_class(id_)
+            own = name in messages and (name in tombstones or not self._becomes_class(id_))
             self.payloads[id_] = self.free(f"{name}Payload") if own else name
             if own:
                 self.wrapped.add(self.payloads[id_])

@@ -79,7 +79,7 @@ def said_of(message: Message) -> str:
 
 
 def key_expression(plan: Plan, models: Models, message: Message) -> str | None:
-    """The attributes of a message that lead to its key, as `id` or `item.id`.
+    """The attributes of a message that lead to its key, as `message.id` or `message.item.id`.
 
     Raises:
         ModelsError: a property of the key is none of the class.
@@ -98,7 +98,9 @@ def key_expression(plan: Plan, models: Models, message: Message) -> str | None:
             )
         attributes.append(found.attribute)
         current = found.type.text if found.type.kind == "named" else None
-    return ".".join(attributes)
+    path = ".".join(attributes)
+    # A null has no properties: its key is given.
+    return f"message.root and message.root.{path}" if message.tombstone else f"message.{path}"
 
 
 def _class(models: Models, name: str | None) -> Class | None:
@@ -184,7 +186,9 @@ def _message_classes(plan: Plan, models: Models, written: set[str]) -> Iterator[
         alias = models.shapes.get(payload)
         if isinstance(alias, Alias) and payload not in written:
             payload = alias.type.source()
-        if class_ is not None:
+        if class_ is not None and not message.tombstone:
             yield f"class {name}({class_.name}, frozen=True):\n    {text}\n"
+        elif class_ is not None:
+            yield f"class {name}(RootModel[{class_.name} | None], frozen=True):\n    {text}\n"
         else:
             yield f"class {name}(RootModel[{payload}], frozen=True):\n    {text}\n"

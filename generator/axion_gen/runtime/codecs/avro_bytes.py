@@ -91,8 +91,9 @@ class _Bytes:
         """Go behind the next value."""
         if depth > MAX_DEPTH:
             raise _wrong(path, f"it is more than {MAX_DEPTH} deep")
-        if isinstance(schema, str):
-            schema = self._named.get(schema, schema)
+        if isinstance(schema, str) and schema in self._named:
+            self.walk(self._named[schema], path, depth + 1)
+            return
         if isinstance(schema, list):
             self.walk(schema[self._choice(path, len(schema), "types")], path, depth + 1)
             return
