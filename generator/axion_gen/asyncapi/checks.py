@@ -9,7 +9,6 @@ from typing import Final
 
 from .contract import Contract, Definition, Message
 from .diagnostics import Diagnostics, shown
-from .telling import check_telling
 
 Check = Callable[[Contract, Diagnostics], None]
 
@@ -204,10 +203,4 @@ def resolve(contract: Contract, definition: Definition) -> Definition:
     return {}
 
 
-CHECKS: Final[tuple[Check, ...]] = (
-    check_topics,
-    check_names,
-    check_keys,
-    check_order,
-    check_telling,
-)
+CHECKS: Final[tuple[Check, ...]] = (check_topics, check_names, check_keys, check_order)

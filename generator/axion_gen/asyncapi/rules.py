@@ -65,6 +65,7 @@ RULES: Final = {
     "unsupported-schema-format": Rule(
         "A payload that is neither JSON Schema nor Avro.", not_yet=True
     ),
+    "unsupported-avro": Rule("A message that is Avro on the wire.", not_yet=True),
     "avro-reference": Rule("An Avro type that is defined in another schema.", not_yet=True),
     "unsupported-schema": Rule("A schema no Python type was found for.", not_yet=True),
     # Kafka and the messaging standard
@@ -102,9 +103,6 @@ RULES: Final = {
     ),
     "extension-value": Rule("An `x-axion-...` field with a value that means nothing."),
     "message-duplicate": Rule("Two messages on one topic have the same name on the wire."),
-    "messages-ambiguous": Rule(
-        "Nothing tells two messages apart where records need not say what they are."
-    ),
     "message-unnamed": Rule(
         "A message without a name, called by its place among several.", Severity.WARNING
     ),

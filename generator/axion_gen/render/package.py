@@ -1,18 +1,15 @@
 """Every module but `messages.py`, from templates filled with names and literals."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ..asyncapi.contract import Message, Topic
-from ..asyncapi.telling import Path, constants, own_headers
 from .addresses import ParameterView
-from .keys import key_parameter, key_type, key_types
 from .models import Models, key_expression
 from .plan import Plan
-from .records import union_records
 from .replies import Answer
 from .text import docstring, literal
 
@@ -36,10 +33,6 @@ class MessageView:
     key: str | None
     handler: str | None
     tombstone: bool
-    headers: dict[str, str]
-    constants: dict[Path, tuple[object, ...]]
-    avro: "AvroView | None"
-    key_type: str | None
     correlation: str | None
     reply: "ReplyView | None" = None
 
@@ -56,34 +49,12 @@ class ReplyView:
 
 
 @dataclass(frozen=True, slots=True)
-class AvroView:
-    """How a payload is Avro on the wire, as the template sees it."""
-
-    schema: object
-    framed: bool
-    records: dict[str, str]
-    """The classes of records that stand in unions, by their full names."""
-
-
-@dataclass(frozen=True, slots=True)
-class SentView:
-    """Messages on a topic whose keys are given alike, as the template sees them."""
-
-    address: str
-    address_class: str | None
-    models: tuple[str, ...]
-    key: str
-    """The parameter for it."""
-
-
-@dataclass(frozen=True, slots=True)
 class RequestView:
     """Messages on a topic that have the same reply, as the template sees them."""
 
     address: str
     address_class: str | None
     models: tuple[str, ...]
-    key: str
     replies: tuple[str, ...]
 
 
@@ -99,7 +70,8 @@ class TopicView:
     foreign_producers: bool
     unknown: str
     messages: tuple[MessageView, ...]
-    configuration: Mapping[str, str]
+    sent: tuple[str, ...]
+    """The classes of what is sent."""
     address_class: str | None
     """The class of its topics, where the address has parameters, which are its fields."""
     parameters: tuple[ParameterView, ...]
@@ -112,8 +84,6 @@ class HandlerView:
     name: str
     model: str
     context: str
-    key_type: str | None
-    foreign: bool
     documentation: str
     replies: tuple[str, ...]
     """The classes of what it returns."""
@@ -139,10 +109,9 @@ def modules(plan: Plan, models: Models) -> dict[str, str]:
         "group_id": contract.group_id,
         "client_id": contract.client_id,
         "topics": topics,
-        "sent": list(_sent(plan, models)),
-        "key_types": key_types(plan, models),
-        "requests": list(_requests(plan, models)),
-        "handlers": list(_handlers(plan, models)),
+        "sent": [topic for topic in topics if topic.sent],
+        "requests": list(_requests(plan)),
+        "handlers": list(_handlers(plan)),
     }
     return {name: environment.get_template(f"{name}.jinja").render(values) for name in MODULES}
 
@@ -164,12 +133,10 @@ def _topic(plan: Plan, models: Models, topic: Topic) -> TopicView:
                 message,
                 handler=plan.handlers[message] if message in received else None,
                 reply=_reply(plan, models, topic, message),
-                # They tell messages apart, where there are several.
-                told_by=constants(plan.contract, message) if len(topic.messages) > 1 else {},
             )
             for message in topic.messages
         ),
-        configuration=topic.configuration,
+        sent=tuple(plan.classes[m] for m in plan.contract.messages(topic, "send")),
         address_class=plan.addresses.get(topic),
         parameters=plan.parameters[topic],
     )
@@ -181,7 +148,6 @@ def _message(
     message: Message,
     handler: str | None = None,
     reply: ReplyView | None = None,
-    told_by: dict[Path, tuple[object, ...]] | None = None,
 ) -> MessageView:
     return MessageView(
         name=message.name,
@@ -189,31 +155,9 @@ def _message(
         key=key_expression(plan, models, message),
         handler=handler,
         tombstone=message.tombstone,
-        headers=own_headers(message),
-        constants=told_by or {},
-        avro=_avro(plan, models, message),
-        key_type=key_type(models, message),
         correlation=message.correlation,
         reply=reply,
     )
-
-
-def _avro(plan: Plan, models: Models, message: Message) -> AvroView | None:
-    if message.avro is None:
-        return None
-    avro = message.avro
-    return AvroView(avro.schema, avro.framed, union_records(plan, models, message))
-
-
-def _sent(plan: Plan, models: Models) -> Iterator[SentView]:
-    """One for the messages of each topic whose keys are given alike, if they are sent."""
-    for topic in plan.contract.topics:
-        found: dict[str, list[str]] = {}
-        for message in plan.contract.messages(topic, "send"):
-            key = key_parameter(plan, models, message)
-            found.setdefault(key, []).append(plan.classes[message])
-        for key, classes in found.items():
-            yield SentView(topic.address, plan.addresses.get(topic), tuple(classes), key)
 
 
 def _reply(plan: Plan, models: Models, topic: Topic, message: Message) -> ReplyView | None:
@@ -229,26 +173,23 @@ def _reply(plan: Plan, models: Models, topic: Topic, message: Message) -> ReplyV
     )
 
 
-def _requests(plan: Plan, models: Models) -> Iterator[RequestView]:
+def _requests(plan: Plan) -> Iterator[RequestView]:
     """One for the messages of each topic that have the same reply, if this service sends them."""
     for topic in plan.contract.topics:
-        found: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+        found: dict[tuple[str, ...], list[str]] = {}
         for message in topic.messages:
             answer = plan.answers.get((topic, message))
             if answer is not None and answer.awaited:
-                place = key_parameter(plan, models, message), _classes(plan, answer)
-                found.setdefault(place, []).append(plan.classes[message])
-        for (key, replies), requests in found.items():
-            yield RequestView(
-                topic.address, plan.addresses.get(topic), tuple(requests), key, replies
-            )
+                found.setdefault(_classes(plan, answer), []).append(plan.classes[message])
+        for replies, requests in found.items():
+            yield RequestView(topic.address, plan.addresses.get(topic), tuple(requests), replies)
 
 
 def _classes(plan: Plan, answer: Answer) -> tuple[str, ...]:
     return tuple(dict.fromkeys(plan.classes[message] for message in answer.reply.messages))
 
 
-def _handlers(plan: Plan, models: Models) -> Iterator[HandlerView]:
+def _handlers(plan: Plan) -> Iterator[HandlerView]:
     """One for each message that is received, on however many topics."""
     received: dict[str, list[tuple[Topic, Message]]] = {}
     for topic in plan.contract.topics:
@@ -262,14 +203,10 @@ def _handlers(plan: Plan, models: Models) -> Iterator[HandlerView]:
         if answers:
             text += " What it returns is sent as the reply."
         foreign = any(topic.foreign_producers for topic, _ in places)
-        context = "ForeignContext" if foreign else "Context"
-        key = key_type(models, message)
         yield HandlerView(
             name=name,
             model=plan.classes[message],
-            context=context if key is None else f"{context}[{key}]",
-            key_type=key,
-            foreign=foreign,
+            context="ForeignContext" if foreign else "Context",
             documentation=f"{text}\n\n{message.description}" if message.description else text,
             replies=tuple(dict.fromkeys(c for answer in answers for c in _classes(plan, answer))),
         )

@@ -2,11 +2,9 @@
 
 from functools import partial
 from operator import is_
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
-
-ItemT = TypeVar("ItemT")
+from pydantic import BaseModel, ConfigDict, Field
 
 _IS_NONE: Final = partial(is_, None)
 
@@ -28,14 +26,3 @@ class Model(BaseModel, frozen=True):
         for name, value in list(vars(cls).items()):
             if value is None and not name.startswith("_"):
                 setattr(cls, name, Field(default=None, exclude_if=_IS_NONE))
-
-
-def _distinct(items: list[ItemT]) -> list[ItemT]:
-    # As text, for an item may be a list or a dict, and `1` is not `true`.
-    if len(set(map(repr, items))) < len(items):
-        raise ValueError("two items are equal")
-    return items
-
-
-Distinct: Final = AfterValidator(_distinct)
-"""Of a list: no two of its items are equal."""

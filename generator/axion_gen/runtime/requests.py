@@ -8,13 +8,13 @@ not know our headers, one with the request's correlation id where the contract s
 import asyncio
 import logging
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 from pydantic import BaseModel
 
 from .addresses import TopicAddress, Topics
 from .asking import Asking, Pending, completed, correlations, read_reply
-from .client import Client, Transport
+from .client import Client, Key, Transport
 from .context import Metadata
 from .contract import Contract, Reply, Topic, replies_topic
 from .errors import (
@@ -112,7 +112,7 @@ class Requests:
         self,
         topic: str | TopicAddress,
         message: BaseModel,
-        key: Any,
+        key: Key | None,
         metadata: Metadata | None,
         timeout_s: float,
     ) -> BaseModel:
