@@ -57,7 +57,7 @@ schemas: st.SearchStrategy[Any] = st.deferred(
 )
 types: st.SearchStrategy[Any] = st.sampled_from(
     ["string", "integer", "number", "boolean", "array", "object", "null", ["string", "null"], []]
-)
+).map(copy.deepcopy)  # it may be changed once more
 KEYWORDS: dict[str, st.SearchStrategy[Any]] = {
     "type": types,
     "enum": st.lists(scalars, min_size=1, max_size=4),

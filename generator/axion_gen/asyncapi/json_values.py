@@ -13,6 +13,8 @@ FORMATS: Final = ("date", "date-time", "time", "duration", "uuid")
 """Formats that have a type in Python whose text means the same again on the wire."""
 _BOUNDS: Final = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf")
 _SIZES: Final = ("minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties")
+_LARGEST: Final = 2**31 - 1
+"""The largest size that means something; what validates takes none beyond 64 bits."""
 _ORDERED: Final = (
     ("minimum", "maximum"),
     ("minLength", "maxLength"),
@@ -113,9 +115,21 @@ class ValueReader:
         else:
             fit, wanted = fits(value, "number"), "a number"
         if fit and isinstance(value, int | float):
-            return int(value) if keyword in _SIZES else value
+            return self._size(keyword, node, int(value)) if keyword in _SIZES else value
         self._keyword(node, f"`{keyword}` is {described_value(node)}", f"write {wanted}")
         return None
+
+    def _size(self, keyword: str, node: Node, value: int) -> int | None:
+        if value <= _LARGEST:
+            return value
+        if keyword.startswith("min"):
+            self._diagnostics.add(
+                "schema-contradiction",
+                f"`{keyword}` is {described_value(node)}: nothing is so large",
+                node.location,
+                f"write at most {_LARGEST}",
+            )
+        return None  # a maximum that nothing reaches
 
     def _text(self, node: Node) -> Definition:
         """What a text looks like."""
