@@ -13,7 +13,8 @@ from ..errors import InvalidMessageError
 def read_payload(delivery: Delivery) -> bool:
     """Validate the payload; say whether this service handles the message.
 
-    A record without a type is the first message it fits.
+    A record without a type is the first message it fits; one without a value is the message
+    that may be null.
 
     Raises:
         InvalidMessageError: it is not valid; its content is not quoted.
