@@ -120,6 +120,9 @@ class KafkaProducer:
                     self._under_way.add(future)
                     try:
                         await future
+                    except asyncio.CancelledError:
+                        _unheard(future)
+                        raise
                     finally:
                         self._under_way.remove(future)
             except UndeliveredError as error:
@@ -254,8 +257,6 @@ class _UnderWay:
     def remove(self, future: "asyncio.Future[Any]") -> None:
         """Forget what has ended, or is not awaited any more."""
         del self._deadlines[future]
-        if future.done() and not future.cancelled():
-            future.exception()  # perhaps nobody is there to hear it
 
     def _sweep(self) -> None:
         """End what is overdue, and come back when the next may be."""
@@ -267,6 +268,12 @@ class _UnderWay:
                 return
             if not future.done():
                 future.set_exception(_overdue(self._timeout))
+
+
+def _unheard(future: "asyncio.Future[Any]") -> None:
+    """See that an error which nobody awaits any more is not logged as forgotten."""
+    if future.done() and not future.cancelled():
+        future.exception()
 
 
 def _overdue(timeout: float) -> UndeliveredError:
