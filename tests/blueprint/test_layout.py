@@ -11,8 +11,9 @@ import pytest
 from .conftest import ROOT, copier, git
 
 TEMPLATE = ROOT / "template"
-OVERLAYS = [path for path in TEMPLATE.iterdir() if re.fullmatch(r"{{ \w+ }}", path.name)]
-BLUEPRINTS = [path.parent.name for path in (ROOT / "blueprints").glob("*/questions.yml")]
+CHOSEN = (ROOT / "copier.yml").read_text().partition("\nblueprint:")[2].partition("\n\n")[0]
+BLUEPRINTS = re.findall(r"'([a-z-]+)'[,}]", CHOSEN)
+OVERLAYS = [TEMPLATE / f"{{{{ {name.replace('-', '_')} }}}}" for name in BLUEPRINTS]
 
 
 def tracked(repository: Path) -> list[str]:
@@ -33,9 +34,9 @@ def test_no_path_is_in_two_trees() -> None:
 
 
 def test_each_blueprint_has_a_tree_questions_and_a_page() -> None:
-    trees = {overlay.name.strip("{ }").replace("_", "-") for overlay in OVERLAYS}
-    assert trees == set(BLUEPRINTS)
-    for name in BLUEPRINTS:
+    assert BLUEPRINTS
+    for name, overlay in zip(BLUEPRINTS, OVERLAYS, strict=True):
+        assert overlay.is_dir()
         assert (ROOT / "blueprints" / name / "README.md").exists()
         assert f"!include blueprints/{name}/questions.yml" in (ROOT / "copier.yml").read_text()
 
