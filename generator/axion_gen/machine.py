@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .comparison import Difference
     from .stubs import Missing
 
-_DOCUMENTATION: Final = "docs/generator.md#rules"
+_DOCUMENTATION: Final = "docs/generator/rules.md"
 _RERUN: Final = "run axion-gen"
 STATES: Final = {
     "missing": "A generated file is missing.",

@@ -51,7 +51,7 @@ def test_sarif_has_rules_places_and_what_to_do(tmp_path: Path) -> None:
     ]
     described = {rule["id"]: rule for rule in log["tool"]["driver"]["rules"]}
     assert described["unknown-field"]["shortDescription"]["text"] == RULES["unknown-field"].summary
-    assert "docs/generator.md" in described["unknown-field"]["help"]["text"]
+    assert "docs/generator/rules.md" in described["unknown-field"]["help"]["text"]
 
 
 def test_sarif_of_a_file_as_a_whole_has_no_region(tmp_path: Path) -> None:
