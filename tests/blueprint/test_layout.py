@@ -12,7 +12,7 @@ from .conftest import ROOT, copier, git
 
 TEMPLATE = ROOT / "template"
 CHOSEN = (ROOT / "copier.yml").read_text().partition("\nblueprint:")[2].partition("\n\n")[0]
-BLUEPRINTS = re.findall(r"'([a-z-]+)'[,}]", CHOSEN)
+BLUEPRINTS = re.findall(r": '([a-z-]+)'[,}]", CHOSEN)
 OVERLAYS = [TEMPLATE / f"{{{{ {name.replace('-', '_')} }}}}" for name in BLUEPRINTS]
 
 
