@@ -65,11 +65,11 @@ def package(folder: Path, name: str, files: dict[str, str]) -> Path:
     return bus
 
 
-def imported(folder: Path, name: str) -> ModuleType:
-    """The messages of a package that was written below a folder."""
+def imported(folder: Path, name: str, module: str = "messages") -> ModuleType:
+    """A module of a package that was written below a folder."""
     sys.path.insert(0, str(folder))
     try:
-        return importlib.import_module(f"{name}.messages")
+        return importlib.import_module(f"{name}.{module}")
     finally:
         sys.path.remove(str(folder))
 

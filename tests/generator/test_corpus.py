@@ -80,6 +80,8 @@ def test_round_trips(corpus: Path, document: Path, packages: Path) -> None:
     if made.contract is None or not made.files:
         pytest.skip("nothing is generated")
     module = imported(packages, name)
+    if "examples.py" in made.files:
+        imported(packages, name, "examples")
     names = plan(made.contract, Diagnostics())
     assert names is not None
     payloads = Payloads(made.contract, corpus)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from .diagnostics import Location, Source
+from .nodes import Node
 
 Definition = dict[str, object]
 """A JSON Schema with only the keywords that become Python; `$ref` is `#/$defs/<id>`."""
@@ -41,14 +42,19 @@ class Avro:
     """Whether the bytes follow a zero byte and the schema's id in a registry, of four bytes."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Example:
     """One example of a message."""
 
     name: str
+    """Empty where the document gives it none."""
     payload: object
     headers: Mapping[str, object]
-    location: Location
+    node: Node
+    """Where the payload stands."""
+    number: int = 1
+    """Its place among the examples of its message."""
+    summary: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

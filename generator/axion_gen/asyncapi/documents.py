@@ -27,6 +27,8 @@ class Documents:
     """The folder that no reference leaves; None: the document's own."""
     remote: Remote | None = None
     """What may be read from the network; None: nothing."""
+    unfolded: int = 0
+    """How many values were written out in the place of references to them (`plain`)."""
     _read: dict[Path, Node | None] = field(default_factory=dict)
     _resolved: dict[Node, Node | None] = field(default_factory=dict)
     _through_depth: int = 0

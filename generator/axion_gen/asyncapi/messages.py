@@ -62,7 +62,7 @@ class Messages:
             avro=avro,
             tombstone=id_ is not None and takes_null(self.schemas.found, id_),
             correlation=self._correlation(whole),
-            examples=tuple(self._examples(whole)),
+            examples=tuple(self._examples(whole, payload)),
         )
 
     def merged(self, node: Node) -> Node:
@@ -166,21 +166,30 @@ class Messages:
         correlation = self.documents.resolve(node.get("correlationId"))
         return correlation.string("location") if correlation is not None else None
 
-    def _examples(self, node: Node) -> Iterator[Example]:
-        examples = self.documents.resolve(node.get("examples"))
-        for entry in examples.items if examples is not None else ():
+    def _examples(self, message: Node, payload: Node | None) -> Iterator[Example]:
+        """The examples of a message, else those of the schema of its payload."""
+        examples = self.documents.resolve(message.get("examples"))
+        found = False
+        for number, entry in enumerate(examples.items if examples is not None else (), 1):
             example = self.documents.resolve(entry)
             # Before 2.3 an example was a mapping of anything.
-            if example is None or not {"payload", "headers"} & example.mapping.keys():
+            if example is None or "payload" not in example.mapping:
                 continue
-            payload, headers = example.get("payload"), example.get("headers")
+            headers = example.get("headers")
             values = plain(self.documents, headers) if headers is not None else {}
+            found = True
             yield Example(
                 name=example.string("name") or "",
-                payload=plain(self.documents, payload) if payload is not None else None,
+                payload=plain(self.documents, example.mapping["payload"]),
                 headers=values if isinstance(values, dict) else {},
-                location=example.location,
+                node=example.mapping["payload"],
+                number=number,
+                summary=example.string("summary") or "",
             )
+        if not found and payload is not None:
+            values_of = self.documents.resolve(payload.get("examples"))
+            for number, node in enumerate(values_of.items if values_of is not None else (), 1):
+                yield Example("", plain(self.documents, node), {}, node, number)
 
 
 def description(node: Node) -> str:

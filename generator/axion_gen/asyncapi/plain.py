@@ -8,6 +8,8 @@ from .nodes import Node
 MAX_VALUES: Final = 50_000
 MAX_DEPTH: Final = 200
 """How large and how deep a value may become by its references."""
+MAX_OF_ALL: Final = 2_000_000
+"""How large all values of a document may become together."""
 
 
 def plain(documents: Documents, node: Node) -> object:
@@ -22,7 +24,8 @@ def plain(documents: Documents, node: Node) -> object:
         return value
     documents.diagnostics.add(
         "too-complex",
-        f"the value unfolds to more than {MAX_VALUES:,} values, or {MAX_DEPTH} deep",
+        f"the value unfolds to more than {MAX_VALUES:,} values, or {MAX_DEPTH} deep, or all such"
+        f" values to more than {MAX_OF_ALL:,}",
         node.location,
         "references multiply: write out what is meant",
     )
@@ -41,7 +44,8 @@ class _Unfolding:
     def of(self, node: Node, depth: int) -> object:
         resolved = self.documents.resolve(node) if node.reference is not None else node
         self.values += 1
-        if self.values > MAX_VALUES or depth > MAX_DEPTH:
+        self.documents.unfolded += 1
+        if self.values > MAX_VALUES or depth > MAX_DEPTH or self.documents.unfolded > MAX_OF_ALL:
             self.too_large = True
         if self.too_large or resolved is None or resolved in self.open:
             return None

@@ -137,5 +137,8 @@ RULES: Final = {
         "A default, or a value of `enum`, that is none of its type is left out.", Severity.WARNING
     ),
     "avro-schema": Rule("A schema that is not Avro, though its format says so."),
+    "example-invalid": Rule(
+        "An example that is no such message: nothing is made of it.", Severity.WARNING
+    ),
     "schema-pattern": Rule("A pattern that is not checked when read.", Severity.WARNING),
 }

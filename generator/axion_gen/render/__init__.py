@@ -6,6 +6,7 @@ from ..asyncapi.contract import Contract
 from ..asyncapi.diagnostics import Diagnostics, Location, shown
 from ..lock import LOCK, lock_text
 from ..surface import surface
+from .examples import examples_source
 from .formatting import formatted
 from .models import ModelsError, messages_source, schema_models
 from .package import modules
@@ -33,6 +34,7 @@ def render(
     try:
         models = schema_models(names)
         sources = {"messages.py": messages_source(names, models), **modules(names, models)}
+        sources |= examples_source(names, models, diagnostics)
     except RecursionError:
         diagnostics.add(
             "too-complex",

@@ -1,4 +1,4 @@
-"""Objects as classes: towner fields, and from what they inherit."""
+"""Objects as classes: their own fields, and from what they inherit."""
 
 from typing import TYPE_CHECKING, Final
 
@@ -19,7 +19,7 @@ class ClassMaker:
     """Makes classes of what was composed.
 
     Args:
-        shaper: makes the types of towner fields, and takes the classes.
+        shaper: makes the types of their fields, and takes the classes.
     """
 
     def __init__(self, shaper: "Shaper") -> None:

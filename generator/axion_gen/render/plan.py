@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any, Generic, TypeVar
 
-from ..asyncapi.contract import Contract, Message, Topic
+from ..asyncapi.contract import Contract, Example, Message, Topic
 from ..asyncapi.diagnostics import Diagnostics, Location, shown
+from ..asyncapi.nodes import Node
 from .addresses import ParameterView, address_class, parameters
 from .names import class_name, constant_name, handler_name
 from .overlaps import check_overlaps
@@ -33,6 +34,8 @@ class Plan:
     parameters: dict[Topic, tuple[ParameterView, ...]]
     answers: Mapping[tuple[Topic, Message], Answer]
     """What answers each message that has a reply."""
+    examples: Mapping[Example, tuple[Message, str]]
+    """The message of each example, and its constant."""
 
 
 def plan(contract: Contract, diagnostics: Diagnostics) -> Plan | None:
@@ -73,6 +76,7 @@ def plan(contract: Contract, diagnostics: Diagnostics) -> Plan | None:
         addresses=addresses,
         answers=answers(contract, diagnostics),
         parameters={topic: parameters(topic, diagnostics) for topic in topics},
+        examples=_examples(classes, diagnostics),
     )
 
 
@@ -151,6 +155,34 @@ def _named(
         owners[name] = thing
         names[thing.thing] = name
     return names
+
+
+def _examples(
+    classes: Mapping[Message, str], diagnostics: Diagnostics
+) -> dict[Example, tuple[Message, str]]:
+    """Examples are called by their messages and their own names, else by their places."""
+    of: dict[Example, Message] = {}
+    seen: set[tuple[str, Node]] = set()
+    for message, class_ in classes.items():
+        for example in message.examples:
+            if (class_, example.node) not in seen:  # one message on two topics
+                seen.add((class_, example.node))
+                of[example] = message
+    names = _named(
+        [
+            _Thing(example, f"{classes[message]} {_own_name(example)}", example.node.location)
+            for example, message in of.items()
+        ],
+        constant_name,
+        diagnostics,
+    )
+    return {example: (of[example], name) for example, name in names.items()}
+
+
+def _own_name(example: Example) -> str:
+    if constant_name(example.name):
+        return example.name
+    return str(example.number) if example.number > 1 else ""
 
 
 def _without_name(text: str, location: Location, diagnostics: Diagnostics) -> None:

@@ -7,7 +7,7 @@ retries, dead letters, idempotency. Only the transport and the pauses are left o
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Generic, TypeVar
@@ -203,6 +203,7 @@ class MemoryBus(Generic[ClientT]):
         topic: str | TopicAddress | None = None,
         key: Key | None = None,
         metadata: Metadata | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Delivered:
         """Hand a message to its handler, and return when it has come to its end.
 
@@ -212,6 +213,7 @@ class MemoryBus(Generic[ClientT]):
                 has parameters.
             key: the record's key, if not the contract's.
             metadata: headers that matter to the test; user and project have values already.
+            headers: more headers of the record; what we would write ourselves gives way to them.
 
         Raises:
             LookupError: no topic that this service reads carries the message, or several do.
@@ -231,9 +233,9 @@ class MemoryBus(Generic[ClientT]):
             client = Client(self._contract, Asking(sent, declared, REPLIES_TO))
         await client._emit(address, message, key, merged)  # noqa: SLF001
         (outgoing,) = sent.sent
-        return await self.deliver_raw(
-            outgoing.topic, outgoing.key, outgoing.value, tuple(outgoing.headers.encode())
-        )
+        more = {name: value.encode() for name, value in (headers or {}).items()}
+        raw = tuple({**dict(outgoing.headers.encode()), **more}.items())
+        return await self.deliver_raw(outgoing.topic, outgoing.key, outgoing.value, raw)
 
     async def deliver_raw(
         self,
