@@ -1,0 +1,2 @@
+
+from .routes import Routes
