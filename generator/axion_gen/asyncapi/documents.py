@@ -9,6 +9,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 from .diagnostics import Diagnostics, Location, Source, nearest, shown
 from .files import parsed, read
+from .identifiers import Identifiers, identifiers_in
 from .nodes import Node, ReadError
 from .remote import Remote, RemoteError
 
@@ -32,6 +33,7 @@ class Documents:
     _read: dict[Path, Node | None] = field(default_factory=dict)
     _resolved: dict[Node, Node | None] = field(default_factory=dict)
     _through_depth: int = 0
+    _identifiers: dict[Path, Identifiers] = field(default_factory=dict)
 
     def root(self) -> Node | None:
         """The document itself; None if it cannot be read, which is then diagnosed."""
@@ -69,8 +71,28 @@ class Documents:
             )
             return None
         file, _, fragment = reference.text.partition("#")
-        root = self._file(file, reference.text, place)
+        named = self._names(place.source.path).by_id(node, file) if file else []
+        root = self._only(named, reference) if named else self._file(file, reference.text, place)
         return self._walk(root, fragment, reference) if root is not None else None
+
+    def _names(self, path: Path) -> Identifiers:
+        """What the schemas of a file that was read are called."""
+        if path not in self._identifiers:
+            root = self._read.get(path)
+            self._identifiers[path] = identifiers_in(root) if root else Identifiers()
+        return self._identifiers[path]
+
+    def _only(self, named: list[Node], reference: Node) -> Node | None:
+        if len(named) > 1:
+            self.diagnostics.add(
+                "reference-malformed",
+                f"{shown(reference.text or '')} names a schema on line {named[0].location.line},"
+                f" and one on line {named[1].location.line}",
+                reference.location,
+                "give each its own `$id` or `$anchor`, or write the path from the file's root",
+            )
+            return None
+        return named[0]
 
     def _follow(self, node: Node) -> Node | None:
         chain = {node: None}
@@ -154,9 +176,12 @@ class Documents:
         current: Node | None = root
         pointer = unquote(fragment)
         if pointer and not pointer.startswith("/"):
+            named = self._names(root.location.source.path).anchors.get(pointer)
+            if named:
+                return self._only(named, reference)
             self.diagnostics.add(
                 "reference-malformed",
-                f"`#{shown(pointer)[1:-1]}` is no JSON pointer",
+                f"`#{shown(pointer)[1:-1]}` is no JSON pointer, and no schema's `$anchor`",
                 reference.location,
                 "write the path from the file's root, as `#/components/…`",
             )

@@ -148,6 +148,8 @@ def _named(reference: str | None, name: str) -> str:
     if reference is None:
         return name
     file, _, pointer = reference.partition("#")
+    if pointer and not pointer.startswith("/"):
+        return unquote(pointer)  # an `$anchor`
     for token in reversed(unquote(pointer).split("/")[1:]):
         word = token.replace("~1", "/").replace("~0", "~")
         if word not in _POINTER_WORDS and not word.isdigit():
