@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: test test-kafka test-slow bench check demo format clean
+.PHONY: test test-kafka test-slow bench check demo docs format clean
 .DEFAULT_GOAL := test
 
 .venv/installed: pyproject.toml
@@ -36,6 +36,10 @@ check: .venv/installed ## lint, format, types
 
 demo: .venv/installed ## the whole product on one line, in under a minute
 	$(BIN)/python examples/demo.py
+
+docs: .venv/installed ## the documentation as a site, .cache/docs/index.html; a link that leads nowhere is an error
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --fresh-env docs .cache/docs
+	@echo "The documentation is in .cache/docs/index.html"
 
 format: .venv/installed
 	$(BIN)/ruff check --fix-only --quiet .
