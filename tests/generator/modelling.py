@@ -9,8 +9,10 @@ from types import ModuleType
 
 from pydantic import BaseModel
 
-from axion_gen.asyncapi import Diagnostics, read_contract
-from axion_gen.render import render
+from axion_gen.asyncapi import Contract, Diagnostics, read_contract
+from axion_gen.render.formatting import formatted
+from axion_gen.render.models import messages_source, schema_models
+from axion_gen.render.plan import plan
 
 COUNT = itertools.count(1)
 DOCUMENT = """\
@@ -34,8 +36,11 @@ SCHEMAS
 class Models:
     """What was made of a document's schemas."""
 
-    def __init__(self, module: ModuleType, source: str, rules: list[str]) -> None:
+    def __init__(
+        self, module: ModuleType, source: str, rules: list[str], contract: Contract
+    ) -> None:
         self.module = module
+        self.contract = contract
         self.source = source
         """`messages.py`."""
         self.rules = rules
@@ -73,14 +78,15 @@ def models_of(folder: Path, text: str) -> Models:
     diagnostics = Diagnostics()
     contract = read_contract(document, diagnostics)
     assert contract is not None, list(diagnostics)
-    files = render(contract, folder / "bus", diagnostics)
-    assert files is not None, list(diagnostics)
+    names = plan(contract, diagnostics)
+    assert names is not None, list(diagnostics)
+    text = messages_source(names, schema_models(names))
+    source = formatted({"messages.py": text})["messages.py"]
     name = f"models_{next(COUNT)}"
-    source = files["messages.py"]
     (folder / f"{name}.py").write_text(source.replace("from .runtime", "from axion_gen.runtime"))
     sys.path.insert(0, str(folder))
     try:
         module = importlib.import_module(name)
     finally:
         sys.path.remove(str(folder))
-    return Models(module, source, [finding.rule for finding in diagnostics])
+    return Models(module, source, [finding.rule for finding in diagnostics], contract)

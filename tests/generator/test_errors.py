@@ -129,7 +129,8 @@ PARTS = {
     ("payload", "{required: a}"): "10:29: error[wrong-type]",
     ("payload", "{description: [a]}"): "10:32: error[wrong-type]",
     ("payload", "{schemaFormat: application/vnd.google.protobuf, schema: {}}"): (
-        "10:33: error[unsupported-schema-format]"
+        "10:33: error[unsupported-schema-format] schemas in the format"
+        " `application/vnd.google.protobuf` are not supported"
     ),
     ("payload", "{schemaFormat: application/raml+yaml;version=1.0, schema: {}}"): (
         "10:33: error[unsupported-schema-format]"

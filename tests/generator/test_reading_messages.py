@@ -187,7 +187,10 @@ def test_avro(tmp_path: Path, text: str) -> None:
     assert avro is not None
     fields = [{"name": "id", "type": "string"}]
     assert avro.schema == {"type": "record", "name": "Thing", "fields": fields}
-    assert not avro.framed
+    assert avro.subject is None
+
+
+BY = "{schemaIdLocation: payload, schemaLookupStrategy:"
 
 
 def with_id(binding: str) -> str:
@@ -202,22 +205,26 @@ def with_id(binding: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("binding", "framed", "expected"),
+    ("binding", "subject", "expected"),
     [
-        ("{schemaIdLocation: payload}", True, []),
-        ("{schemaIdLocation: payload, schemaIdPayloadEncoding: confluent}", True, []),
-        ("{schemaIdLocation: payload, schemaIdPayloadEncoding: '4'}", True, []),
-        ("{schemaIdLocation: header}", False, ["schema-id"]),
-        ("{}", False, ["schema-id"]),
+        ("{schemaIdLocation: payload}", "{topic}-value", []),
+        ("{schemaIdLocation: payload, schemaIdPayloadEncoding: confluent}", "{topic}-value", []),
+        ("{schemaIdLocation: payload, schemaIdPayloadEncoding: '4'}", "{topic}-value", []),
+        (f"{BY} TopicNameStrategy}}", "{topic}-value", []),
+        (f"{BY} TopicRecordNameStrategy}}", "{topic}-Thing", []),
+        (f"{BY} io.confluent.kafka.serializers.subject.RecordNameStrategy}}", "Thing", []),
+        (f"{BY} TopicIdStrategy}}", "{topic}-value", ["schema-subject"]),
+        ("{schemaIdLocation: header}", None, ["schema-id"]),
+        ("{}", None, ["schema-id"]),
     ],
 )
 def test_avro_behind_the_id_of_its_schema(
-    tmp_path: Path, binding: str, *, framed: bool, expected: list[str]
+    tmp_path: Path, binding: str, subject: str | None, expected: list[str]
 ) -> None:
     contract, warnings = warned(tmp_path, with_id(binding))
     avro = contract.topics[0].messages[0].avro
     assert avro is not None
-    assert (avro.framed, warnings) == (framed, expected)
+    assert (avro.subject, warnings) == (subject, expected)
 
 
 def test_an_id_that_is_longer(tmp_path: Path) -> None:

@@ -80,6 +80,16 @@ def test_what_is_sent_is_validated(tmp_path: Path) -> None:
             thing(**(good | wrong))
 
 
+def test_items_that_must_differ(tmp_path: Path) -> None:
+    thing = models(tmp_path, fields("a: {type: array, uniqueItems: true, maxItems: 3}"))[
+        "ThingMade"
+    ]
+    assert thing(a=[1, True, {"b": [1]}])
+    for wrong in ([1, 1], [{"b": [1]}, {"b": [1]}], [1, 2, 3, 4]):
+        with pytest.raises(ValidationError):
+            thing(a=wrong)
+
+
 def test_a_message_does_not_change(tmp_path: Path) -> None:
     thing = models(tmp_path, fields("a: {type: string}"))["ThingMade"](a="x")
     with pytest.raises(ValidationError):

@@ -227,13 +227,12 @@ B: {allOf: [{$ref: '#/components/schemas/A'}], properties: {b: {type: string}}}
     assert models(tmp_path, "$ref: '#/components/schemas/A'", schemas).read('{"a":"x"}')
 
 
-def test_a_payload_that_may_be_null_is_the_class_itself(tmp_path: Path) -> None:
+def test_a_payload_that_may_be_null(tmp_path: Path) -> None:
     for payload in (
         "type: [object, 'null']\nproperties: {a: {type: string}}",
         "oneOf: [{type: 'null'}, {type: object, properties: {a: {type: string}}}]",
     ):
-        made = models(tmp_path, payload)
-        assert list(made["ThingMade"].model_fields) == ["a"]
+        assert models(tmp_path, payload).round_trip('{"a":"x"}') == '{"a":"x"}'
 
 
 NAMES = """\

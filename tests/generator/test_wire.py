@@ -14,7 +14,7 @@ from axion_gen.runtime import KafkaSettings
 from axion_gen.runtime.testing import EmbeddedBroker
 
 from ..runtime.kafka import until
-from .generating import found_in, imported, package
+from .generating import imported, package
 
 DELETABLE = """\
 asyncapi: 3.0.0
@@ -107,22 +107,3 @@ async def test_it_goes_over_the_wire_in_the_group_of_the_document(
         finally:
             await reader.stop()
     assert handlers.seen[1] == messages.ThingDeleted(None)
-
-
-def test_avro_is_refused_as_long_as_it_is_not_written(tmp_path: Path) -> None:
-    document = """\
-        asyncapi: 3.0.0
-        info: {title: Things, version: 1.0.0}
-        channels:
-          things:
-            address: things
-            messages:
-              thing.made:
-                payload:
-                  schemaFormat: application/vnd.apache.avro;version=1.9.0
-                  schema: {type: record, name: Thing, fields: [{name: id, type: string}]}
-        operations:
-          take: {action: receive, channel: {$ref: '#/channels/things'}}
-        """
-    [finding] = found_in(tmp_path, document)
-    assert (finding.rule, finding.location.line) == ("unsupported-avro", 8)

@@ -6,10 +6,11 @@ import random
 from itertools import count
 
 import pytest
+from pydantic import RootModel
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
-from axion_gen.runtime import StartError
+from axion_gen.runtime import Contract, Message, StartError, Topic
 from axion_gen.runtime.headers import IN_ORDER, MESSAGE_ID
 from axion_gen.runtime.kafka import MAX_RECORD_BYTES
 from axion_gen.runtime.sql import create_tables, lanes, relay
@@ -20,11 +21,12 @@ from axion_gen.runtime.testing import EmbeddedBroker
 from axion_gen.runtime.testing.broker import ApiKey
 from tests.servers import PostgreSQL
 
-from ..runtime.items import SOMEBODY
+from ..runtime.items import SOMEBODY, Client
 from ..runtime.kafka import end_offset, read, until
 from .relaying import (
     SERVICE,
     all_sent,
+    asleep,
     commit,
     emit,
     emptied,
@@ -54,6 +56,23 @@ async def test_a_row_becomes_the_record_that_was_emitted(
     assert record.value == event(1, "cup").model_dump_json().encode()
     assert [name for name, _ in record.headers] == [*IN_ORDER]
     assert dict(record.headers)[MESSAGE_ID] == message_id.encode()
+
+
+class Gone(RootModel[None], frozen=True):
+    pass
+
+
+async def test_what_is_null_stays_null(engine: AsyncEngine, broker: EmbeddedBroker) -> None:
+    gone = Message("item.gone", Gone, tombstone=True)
+    contract = Contract("Items", "1.0.0", (Topic("item.events", messages=(gone,)),))
+    async with AsyncSession(engine) as session:
+        client = outbox_client(session, lambda to: Client(contract, to), SERVICE, asleep)
+        await client.emit("item.events", Gone(None), key="1", metadata=SOMEBODY)
+        await session.commit()
+    async with relay_on(engine, broker.bootstrap_servers):
+        (record,) = await read(broker.bootstrap_servers, "item.events", at_least=1)
+        await emptied(engine)
+    assert (record.key, record.value) == (b"1", None)
 
 
 async def test_a_commit_of_its_own_process_is_sent_at_once(

@@ -162,5 +162,13 @@ def full_name(name: object, own: object, namespace: str) -> tuple[str, str]:
     return (own if isinstance(own, str) else namespace), short
 
 
+def type_name(schema: object) -> str:
+    """The full name of a schema as JSON has it; empty if it has none."""
+    if not isinstance(schema, dict):
+        return ""
+    namespace, short = full_name(schema.get("name"), schema.get("namespace"), "")
+    return f"{namespace}.{short}" if namespace else short
+
+
 def _same(one: Node, other: Node) -> bool:
     return one is other or one.plain() == other.plain()

@@ -9,6 +9,7 @@ from typing import Final
 
 from .contract import Contract, Definition, Message
 from .diagnostics import Diagnostics, shown
+from .telling import check_telling
 
 Check = Callable[[Contract, Diagnostics], None]
 
@@ -203,4 +204,10 @@ def resolve(contract: Contract, definition: Definition) -> Definition:
     return {}
 
 
-CHECKS: Final[tuple[Check, ...]] = (check_topics, check_names, check_keys, check_order)
+CHECKS: Final[tuple[Check, ...]] = (
+    check_topics,
+    check_names,
+    check_keys,
+    check_order,
+    check_telling,
+)

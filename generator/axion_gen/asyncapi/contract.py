@@ -38,8 +38,9 @@ class Avro:
 
     schema: object
     """The Avro schema, as JSON has it, its references resolved."""
-    framed: bool = False
-    """Whether the bytes follow a zero byte and the schema's id in a registry, of four bytes."""
+    subject: str | None = None
+    """What the schema is registered under, where the bytes follow a zero byte and its id of four
+    bytes; `{topic}` stands for the topic."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

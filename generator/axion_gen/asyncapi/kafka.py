@@ -10,6 +10,12 @@ from .nodes import Node
 
 _FOUR_BYTES: Final = ("confluent", "4")
 """How a binding says that the id is the one of Confluent's serializers."""
+_SUBJECTS: Final = {
+    "TopicNameStrategy": "{topic}-value",
+    "TopicRecordNameStrategy": "{topic}-{record}",
+    "RecordNameStrategy": "{record}",
+}
+"""What a schema is registered under, by the names of Confluent's strategies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +87,7 @@ def is_framed(binding: Node, diagnostics: Diagnostics, *, registry: bool) -> boo
         if encoding is not None and str(encoding.value) not in _FOUR_BYTES:
             diagnostics.add(
                 "unsupported-schema-id",
-                f"ids of schemas in the encoding {shown(str(encoding.value))} are not read yet",
+                f"ids of schemas in the encoding {shown(str(encoding.value))} are not supported",
                 encoding.location,
                 "write `confluent`, if they have four bytes behind a zero byte",
             )
@@ -95,6 +101,30 @@ def is_framed(binding: Node, diagnostics: Diagnostics, *, registry: bool) -> boo
             "write `schemaIdLocation: payload` in its Kafka binding, if that is where it is",
         )
     return False
+
+
+def subject(binding: Node, record: str, diagnostics: Diagnostics) -> str:
+    """What a message's schema is registered under; `{topic}` stands for its topic.
+
+    Args:
+        binding: the message's.
+        record: the full name of the schema; empty if it has none.
+        diagnostics: a strategy that is not known is added here.
+    """
+    named = binding.string("schemaLookupStrategy")
+    if named is None:
+        return _SUBJECTS["TopicNameStrategy"]
+    found = _SUBJECTS.get(named.rpartition(".")[2])
+    if found is None or ("{record}" in found and not record):
+        diagnostics.add(
+            "schema-subject",
+            f"the schema is registered under its topic's name, not by {shown(named)}"
+            + (": it has no name of its own" if found else ""),
+            binding.key_location("schemaLookupStrategy"),
+            f"write one of {', '.join(_SUBJECTS)}",
+        )
+        return _SUBJECTS["TopicNameStrategy"]
+    return found.replace("{record}", record)
 
 
 def _count(node: Node, key: str) -> int:

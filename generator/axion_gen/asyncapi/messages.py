@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from .avro import resolved_schema
+from .avro_names import type_name
 from .contract import Avro, Example, Key, Message
 from .diagnostics import Diagnostics, shown
 from .documents import Documents
-from .kafka import is_framed, kafka_binding
+from .kafka import is_framed, kafka_binding, subject
 from .nodes import Node
 from .plain import plain
 from .schemas import Schemas
@@ -90,8 +91,10 @@ class Messages:
         """How the payload is Avro on the wire, if it is: the message may say it is JSON."""
         if payload is None or not is_avro(format_) or is_json(node.string("contentType") or "-"):
             return None
-        framed = is_framed(binding, self.diagnostics, registry=self.registry)
-        return Avro(resolved_schema(self.documents, payload), framed=framed)
+        schema = resolved_schema(self.documents, payload)
+        if not is_framed(binding, self.diagnostics, registry=self.registry):
+            return Avro(schema)
+        return Avro(schema, subject(binding, type_name(schema), self.diagnostics))
 
     def _check_content_type(self, node: Node) -> None:
         content_type = node.string("contentType") or self.default_content_type

@@ -65,7 +65,6 @@ RULES: Final = {
     "unsupported-schema-format": Rule(
         "A payload that is neither JSON Schema nor Avro.", not_yet=True
     ),
-    "unsupported-avro": Rule("A message that is Avro on the wire.", not_yet=True),
     "avro-reference": Rule("An Avro type that is defined in another schema.", not_yet=True),
     "unsupported-schema": Rule("A schema no Python type was found for.", not_yet=True),
     # Kafka and the messaging standard
@@ -78,6 +77,9 @@ RULES: Final = {
     "schema-id": Rule(
         "A schema registry, and ids of schemas that are neither written nor read.",
         Severity.WARNING,
+    ),
+    "schema-subject": Rule(
+        "A strategy for the subjects of a schema registry that is not known.", Severity.WARNING
     ),
     "topic-address": Rule("A name that Kafka takes for no topic."),
     "topic-renamed": Rule(
@@ -103,6 +105,9 @@ RULES: Final = {
     ),
     "extension-value": Rule("An `x-axion-...` field with a value that means nothing."),
     "message-duplicate": Rule("Two messages on one topic have the same name on the wire."),
+    "messages-ambiguous": Rule(
+        "Nothing tells two messages apart where records need not say what they are."
+    ),
     "message-unnamed": Rule(
         "A message without a name, called by its place among several.", Severity.WARNING
     ),

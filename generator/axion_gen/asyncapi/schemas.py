@@ -127,7 +127,7 @@ class Schemas:
         if used or not any(word in text for word in _KNOWN):
             self.diagnostics.add(
                 "unsupported-schema-format",
-                f"schemas in the format {shown(text)} are not read yet",
+                f"schemas in the format {shown(text)} are not supported",
                 format_.location,
                 "write the schema as JSON Schema or Avro",
             )

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from ..asyncapi.contract import Contract
-from ..asyncapi.diagnostics import Diagnostics, Location, shown
+from ..asyncapi.diagnostics import Diagnostics, Location
 from ..lock import LOCK, lock_text
 from ..surface import surface
 from .examples import examples_source
@@ -27,9 +27,8 @@ def render(
     Returns:
         None if anything found is an error.
     """
-    _refuse_avro(contract, diagnostics)
     names = plan(contract, diagnostics)
-    if names is None or diagnostics.has_errors:
+    if names is None:
         return None
     try:
         models = schema_models(names)
@@ -61,18 +60,6 @@ def render(
         silent=not list(diagnostics),
     )
     return dict(sorted(files.items()))
-
-
-def _refuse_avro(contract: Contract, diagnostics: Diagnostics) -> None:
-    """Avro becomes types, and no bytes yet: nothing that pretends to is generated."""
-    for message in dict.fromkeys(m for topic in contract.topics for m in topic.messages):
-        if message.avro is not None:
-            diagnostics.add(
-                "unsupported-avro",
-                f"{shown(message.name)} is Avro, which is not written to the wire yet",
-                message.location,
-                "say `contentType: application/json` where it is JSON on the wire",
-            )
 
 
 def _runtime() -> dict[str, str]:

@@ -36,6 +36,8 @@ class Shaper:
         """By name, in the order of the document."""
         self.payloads: dict[str, str] = {}
         """The name of each payload's schema, by id."""
+        self.wrapped: set[str] = set()
+        """Of payloads that are in a class of their message's name."""
         self.unions: list[tuple[Type, list[str | None]]] = []
         """All unions, and of each option the schema it refers to."""
         self.schemas: dict[str, Schema] = dict(plan.contract.schemas)
@@ -47,9 +49,13 @@ class Shaper:
         self._begun: set[str] = set()
         self._taken = set(plan.schemas.values()) | set(plan.classes.values())
         messages = set(plan.classes.values())
+        # What may be null is in the message's class, not that class itself.
+        tombstones = {name for message, name in plan.classes.items() if message.tombstone}
         for id_, name in plan.schemas.items():
-            own = name in messages and not self._becomes_class(id_)
+            own = name in messages and (name in tombstones or not self._becomes_class(id_))
             self.payloads[id_] = self.free(f"{name}Payload") if own else name
+            if own:
+                self.wrapped.add(self.payloads[id_])
         for id_ in plan.schemas:
             self._define(id_)
         tag(self)
@@ -208,8 +214,10 @@ class Shaper:
             if not closed:
                 types.append(self.type(items or {}, f"{name}Item"))
             limits |= {"max_length": count} if closed else {}
-            return Type("list", parts=[leaves.any_of(types, null=False)], limits=limits)
-        return Type("list", parts=[self.type(items or {}, f"{name}Item")], limits=limits)
+            item = leaves.any_of(types, null=False)
+        else:
+            item = self.type(items or {}, f"{name}Item")
+        return Type("list", parts=[item], limits=limits, distinct="uniqueItems" in own)
 
     def _map(self, own: Definition, name: str) -> Type:
         """An object whose properties the document does not name."""

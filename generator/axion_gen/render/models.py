@@ -22,7 +22,7 @@ from uuid import UUID
 from pydantic import AwareDatetime, ConfigDict, Field, NaiveDatetime, RootModel
 from typing_extensions import TypeAliasType
 
-from .runtime.models import Model
+from .runtime.models import Distinct, Model
 """
 """Those that are not needed go when it is formatted."""
 
@@ -42,18 +42,20 @@ class Models:
     shapes: dict[str, Shape] = field(default_factory=dict)
     payloads: dict[str, str] = field(default_factory=dict)
     """The class or alias of each schema, by its id."""
+    wrapped: frozenset[str] = frozenset()
+    """The schemas that have no name of their own, but that of the message they are in."""
 
 
 def schema_models(plan: Plan) -> Models:
     """The schemas of a contract as classes and type aliases."""
     shaper = Shaper(plan)
-    return Models(shaper.shapes, shaper.payloads)
+    return Models(shaper.shapes, shaper.payloads, frozenset(shaper.wrapped))
 
 
 def messages_source(plan: Plan, models: Models) -> str:
     """The source of `messages.py`, not formatted yet."""
     contract = plan.contract
-    shapes = in_order(models.shapes)
+    shapes = in_order(models.shapes, models.wrapped)
     messages = {name: message for message, name in plan.classes.items()}
     parts = [
         docstring(f"The messages of {contract.title} {contract.version}, and their schemas."),
@@ -66,7 +68,7 @@ def messages_source(plan: Plan, models: Models) -> str:
         if isinstance(shape, Class) and message is not None and named:
             shape.description = said_of(message)
         parts.append(_source(shape, models.shapes))
-    parts += _message_classes(plan, models)
+    parts += _message_classes(plan, models, {shape.name for shape in shapes})
     parts += [f"{name}.model_rebuild()" for name in later(shapes)]
     return "\n\n".join(parts) + "\n"
 
@@ -77,7 +79,7 @@ def said_of(message: Message) -> str:
 
 
 def key_expression(plan: Plan, models: Models, message: Message) -> str | None:
-    """The attributes of a message that lead to its key, as `id` or `item.id`.
+    """The attributes of a message that lead to its key, as `message.id` or `message.item.id`.
 
     Raises:
         ModelsError: a property of the key is none of the class.
@@ -96,7 +98,9 @@ def key_expression(plan: Plan, models: Models, message: Message) -> str | None:
             )
         attributes.append(found.attribute)
         current = found.type.text if found.type.kind == "named" else None
-    return ".".join(attributes)
+    path = ".".join(attributes)
+    # A null has no properties: its key is given.
+    return f"message.root and message.root.{path}" if message.tombstone else f"message.{path}"
 
 
 def _class(models: Models, name: str | None) -> Class | None:
@@ -163,8 +167,14 @@ def _alias(shape: Alias, shapes: dict[str, Shape]) -> str:
     return f"{shape.name}: TypeAlias = {text}{described}\n"
 
 
-def _message_classes(plan: Plan, models: Models) -> Iterator[str]:
-    """The classes of messages whose payload is something with a name of its own."""
+def _message_classes(plan: Plan, models: Models, written: set[str]) -> Iterator[str]:
+    """The classes of messages whose payload is something with a name of its own.
+
+    Args:
+        plan: what they are called.
+        models: the schemas.
+        written: the names of the schemas that are written.
+    """
     done = {name for name, shape in models.shapes.items() if isinstance(shape, Class)}
     for message, name in plan.classes.items():
         if name in done:
@@ -173,7 +183,12 @@ def _message_classes(plan: Plan, models: Models) -> Iterator[str]:
         payload = models.payloads[message.payload] if message.payload is not None else "Any"
         text = docstring(said_of(message), indent=4)
         class_ = _class(models, payload)
-        if class_ is not None:
+        alias = models.shapes.get(payload)
+        if isinstance(alias, Alias) and payload not in written:
+            payload = alias.type.source()
+        if class_ is not None and not message.tombstone:
             yield f"class {name}({class_.name}, frozen=True):\n    {text}\n"
+        elif class_ is not None:
+            yield f"class {name}(RootModel[{class_.name} | None], frozen=True):\n    {text}\n"
         else:
             yield f"class {name}(RootModel[{payload}], frozen=True):\n    {text}\n"

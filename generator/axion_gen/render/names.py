@@ -26,7 +26,8 @@ USED: Final = frozenset(
     {
         # imported by the generated modules, or defined there
         "ABC", "Annotated", "Any", "Awaitable", "AwareDatetime", "BaseModel", "Bus", "CONTRACT",
-        "ClassVar", "Client", "ConfigDict", "Context", "Contract", "Decimal", "Field", "Final",
+        "ClassVar", "Client", "ConfigDict", "Context", "Contract", "Decimal", "Distinct", "Field",
+        "Final",
         "ForeignContext", "Handlers", "IntEnum", "KafkaSettings", "Key", "Literal", "MemoryBus",
         "Message", "Metadata", "Model", "NaiveDatetime", "Parameter", "Reply", "RootModel",
         "StrEnum", "Topic", "TopicAddress", "TypeAlias", "TypeAliasType", "UUID", "Union",
@@ -43,8 +44,9 @@ _NO_ATTRIBUTES: Final = frozenset(
         "model_validate_strings", "parse_file", "parse_obj", "parse_raw", "schema", "schema_json",
         "update_forward_refs", "validate",
         # what annotations in the class mention
-        "Annotated", "Any", "AwareDatetime", "Decimal", "Field", "Literal", "NaiveDatetime", "UUID",
-        "bool", "bytes", "datetime", "float", "int", "list", "str", "tuple",
+        "Annotated", "Any", "AwareDatetime", "Decimal", "Distinct", "Field", "Literal",
+        "NaiveDatetime", "UUID", "bool", "bytes", "datetime", "float", "int", "list", "str",
+        "tuple",
     }
 )  # fmt: skip
 _RESERVED: Final = USED | set(dir(builtins)) | set(keyword.kwlist)

@@ -1,19 +1,28 @@
 """The order of what is generated: what something is made of stands before it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from .shapes import Alias, Class, Shape
 
 
-def in_order(shapes: Mapping[str, Shape]) -> list[Shape]:
+def in_order(shapes: Mapping[str, Shape], wrapped: Collection[str] = ()) -> list[Shape]:
     """The shapes in the order of the document, but each behind what it is made of.
 
     What a class only mentions stands before it, too, if that is not itself made of the class.
+
+    Args:
+        shapes: by name.
+        wrapped: aliases that are left out where nothing mentions them.
     """
+    mentioned = {name for shape in shapes.values() for name in _mentioned(shape)}
     order = _Order(shapes)
     for name in shapes:
         order.put(name)
-    return [shapes[name] for name in order.done]
+    return [
+        shapes[name]
+        for name in order.done
+        if name in mentioned or name not in wrapped or not isinstance(shapes[name], Alias)
+    ]
 
 
 class _Order:

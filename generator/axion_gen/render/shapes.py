@@ -20,6 +20,8 @@ class Type:
     """Of a literal."""
     limits: dict[str, object] = field(default_factory=dict)
     """The arguments of `Field`."""
+    distinct: bool = False
+    """Of a list: whether no two of its items may be equal."""
     null: bool = False
     """Whether it may be None, too."""
     tag: str | None = None
@@ -33,8 +35,10 @@ class Type:
         arguments = ", ".join(f"{name}={literal(value)}" for name, value in self.limits.items())
         if self.tag is not None:
             arguments = f"discriminator={literal(self.tag)}"
-        if arguments:
-            text = f"Annotated[{text}, Field({arguments})]"
+        said = [f"Field({arguments})"] if arguments else []
+        said += ["Distinct"] if self.distinct else []
+        if said:
+            text = f"Annotated[{text}, {', '.join(said)}]"
         wanted = self.null if null is None else null
         return f"{text} | None" if wanted and text not in ("Any", "None") else text
 

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from .client import Outgoing, Transport
+from .codecs import SchemaUnknownError
 from .contract import Message, Reply, Topic
 from .delivery import Delivery
 from .errors import InvalidMessageError, InvalidReplyError
@@ -29,7 +30,7 @@ class Pending:
     value: object = None
     """Its correlation id, where the contract has a place for one."""
     message_id: bytes = b""
-    answer: "asyncio.Future[BaseModel]" = field(
+    answer: "asyncio.Future[tuple[Record, Topic]]" = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
 
@@ -99,25 +100,37 @@ def correlations(record: Record, topic: Topic) -> Iterator[object]:
             yield value
 
 
-def read_reply(record: Record, topic: Topic, pending: Pending) -> BaseModel:
+async def read_reply(record: Record, topic: Topic, pending: Pending) -> BaseModel:
     """The message that a record carries.
 
     Raises:
         InvalidReplyError: it is not valid, or is no reply to the request.
+        SchemaRegistryUnavailableError: the schema that it is written with is not to be had.
     """
     name = pending.message.name
-    delivery = Delivery(record, topic, TopicStatistics())
+    while True:
+        delivery = Delivery(record, topic, TopicStatistics())
+        try:
+            _read(delivery, name)
+            break
+        except SchemaUnknownError as error:
+            await error.fetch()
+    reply = delivery.payload
+    if reply is None or not any(type(reply) is message.model for message in pending.reply.messages):
+        raise InvalidReplyError(f"what answers {name} is none of its replies")
+    return reply
+
+
+def _read(delivery: Delivery, name: str) -> None:
     try:
         open_envelope(delivery)
         if delivery.message is not None or delivery.headers is None or not delivery.headers[-1]:
             read_payload(delivery)
+    except SchemaUnknownError:
+        raise
     except InvalidMessageError as error:
         raise InvalidReplyError(f"the reply to {name} is invalid: {error}") from None
     except Exception as error:  # a fault of a validator; its text may quote what is invalid
         raise InvalidReplyError(
             f"the reply to {name} cannot be read: {type(error).__qualname__}"
         ) from error
-    reply = delivery.payload
-    if reply is None or not any(type(reply) is message.model for message in pending.reply.messages):
-        raise InvalidReplyError(f"what answers {name} is none of its replies")
-    return reply

@@ -76,6 +76,10 @@ class Bus(Generic[ClientT, HandlersT]):
         """It is stopped until the start has succeeded."""
         self.consumer: Consumer | None = None
         """What takes and handles records; none while nothing is received."""
+        if contract.has_schema_ids:
+            from .codecs.registry import HttpRegistry
+
+            contract = contract.with_registry(HttpRegistry(self._loaded))
         self.contract = contract
         """What the service says and hears."""
         self._settings = settings
@@ -147,7 +151,11 @@ class Bus(Generic[ClientT, HandlersT]):
         Raises:
             StartError: the settings are wrong, no broker answers, topics or handlers are missing.
         """
-        settings = self._settings or KafkaSettings.load()
+        settings = self._loaded()
+        if self.contract.has_schema_ids and settings.schema_registry_url is None:
+            raise StartError(
+                "KAFKA_SCHEMA_REGISTRY_URL is missing: payloads carry the ids of their schemas"
+            )
         prefix = settings.topic_prefix
         client_id = settings.client_id or self.contract.client_id or self.service
         received = Topics(self.contract.received, prefix, self.contract.topics)
@@ -243,6 +251,9 @@ class Bus(Generic[ClientT, HandlersT]):
             finally:
                 self.state = "stopping"
                 logger.info("the bus of %s stops: it takes nothing new", self.service)
+
+    def _loaded(self) -> KafkaSettings:
+        return self._settings or KafkaSettings.load()
 
     def _stopped(self) -> None:
         if self.state == "stopping":

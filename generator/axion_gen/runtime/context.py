@@ -10,8 +10,10 @@ from collections.abc import Coroutine, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, NoReturn, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, NoReturn, cast
 from uuid import UUID
+
+from typing_extensions import TypeVar  # a part of pydantic, as it were: with defaults in 3.11
 
 from .delivery import Delivery
 from .errors import MetadataError
@@ -27,6 +29,7 @@ from .headers import (
     values_in_order,
 )
 from .identifiers import derived_message_id, new_correlation_id, new_message_id
+from .keys import read_key
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import (  # type: ignore[import-not-found,unused-ignore]
@@ -38,10 +41,12 @@ LETTER_ORDINAL: Final = 1 << 32
 
 ClientT = TypeVar("ClientT")
 IdentityT = TypeVar("IdentityT", bound=str | None)
+KeyT = TypeVar("KeyT", default=bytes | None)
+"""The type of a record's key: bytes, where the contract says nothing of it."""
 ResultT = TypeVar("ResultT")
 
 
-class Context(Generic[ClientT, IdentityT]):
+class Context(Generic[ClientT, IdentityT, KeyT]):
     """What a handler knows of the message it handles, and the client to answer with."""
 
     ordinal = 0
@@ -80,9 +85,16 @@ class Context(Generic[ClientT, IdentityT]):
         return self._delivery.record.offset
 
     @property
-    def key(self) -> bytes | None:
-        """The record's key."""
-        return self._delivery.record.key
+    def key(self) -> KeyT:
+        """The record's key, of the type that the contract says, else its bytes.
+
+        Raises:
+            InvalidMessageError: it is not of that type; raised on, it ends as a dead letter.
+        """
+        key, message = self._delivery.record.key, self._delivery.message
+        if message is None or message.key_type is None:
+            return cast("KeyT", key)
+        return cast("KeyT", read_key(key, message.key_type))
 
     @property
     def headers(self) -> RawHeaders:

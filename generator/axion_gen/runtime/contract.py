@@ -2,13 +2,17 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel
 
 from .addresses import Parameter, names
+
+if TYPE_CHECKING:
+    from .codecs import Codec
+    from .codecs.registry import Registry
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
@@ -34,6 +38,43 @@ class Message(Generic[ModelT]):
     """What answers it; none: nothing does."""
     correlation: str | None = None
     """Where the id is that its reply repeats, or that it repeats itself: a runtime expression."""
+    headers: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """The headers with one value only: they are written, and others' records are told by them."""
+    constants: Mapping[tuple[str, ...], tuple[object, ...]] = field(
+        default_factory=dict, hash=False
+    )
+    """What its payload has at these paths, where others on its topic have something else."""
+    codec: "Codec | None" = None
+    """How the payload is written; none: as JSON."""
+    key_type: Any = None
+    """The type of the record's key, where the contract says one."""
+
+    @cached_property
+    def read(self) -> Callable[[bytes], ModelT]:
+        """Makes the payload of a record's value; a pydantic `ValidationError` if it is none."""
+        codec, model = self.codec, self.model
+        if codec is not None:
+            return lambda value: codec.read(value, model)
+        # What `model_validate_json` calls, without a stop on the way.
+        read: Callable[[bytes], ModelT] = model.__pydantic_validator__.validate_json
+        return read
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether a record of it is JSON, and our own headers, and nothing else."""
+        has_more = self.tombstone or self.headers
+        return not has_more and self.codec is None and self.key_type is None
+
+    def with_registry(self, registry: "Registry") -> "Message[ModelT]":
+        """The same, with a registry for the ids of its schemas, where it has some."""
+        return replace(
+            self,
+            codec=self.codec and self.codec.with_registry(registry),
+            reply=self.reply
+            and replace(
+                self.reply, messages=tuple(m.with_registry(registry) for m in self.reply.messages)
+            ),
+        )
 
 
 @dataclass(frozen=True)
@@ -70,6 +111,8 @@ class Topic:
     parameters: tuple[Parameter, ...] = ()
     values: Mapping[str, str] = field(default_factory=dict, compare=False)
     """The values of the parameters, for one of the topics of its address."""
+    configuration: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """Kafka's settings of the topic, for who creates it."""
 
     @cached_property
     def by_name(self) -> dict[str, Message[Any]]:
@@ -85,6 +128,11 @@ class Topic:
     def by_model(self) -> dict[type[BaseModel], Message[Any]]:
         """The messages of the channel by the type of their payload."""
         return {message.model: message for message in self.messages}
+
+    @cached_property
+    def plain_by_model(self) -> dict[type[BaseModel], Message[Any]]:
+        """Of these, the messages whose records are JSON and our own headers: most are."""
+        return {model: message for model, message in self.by_model.items() if message.is_plain}
 
     @property
     def names(self) -> tuple[str, ...] | None:
@@ -113,6 +161,33 @@ class Contract:
     def by_address(self) -> dict[str, Topic]:
         """The topics by their channel's address; none of an address with parameters."""
         return {topic.address: topic for topic in self.topics if not topic.parameters}
+
+    @cached_property
+    def with_parameters(self) -> dict[str, Topic]:
+        """The topics of addresses with parameters, by these."""
+        return {topic.address: topic for topic in self.topics if topic.parameters}
+
+    @property
+    def has_schema_ids(self) -> bool:
+        """Whether some payload carries the id of its schema."""
+        return any(
+            message.codec is not None and message.codec.has_schema_ids
+            for topic in self.topics
+            for carried in topic.messages
+            for message in (carried, *(carried.reply.messages if carried.reply else ()))
+        )
+
+    def with_registry(self, registry: "Registry") -> "Contract":
+        """The same, with a registry for the ids of schemas; itself where there are none."""
+        if not self.has_schema_ids:
+            return self
+        return replace(
+            self,
+            topics=tuple(
+                replace(topic, messages=tuple(m.with_registry(registry) for m in topic.messages))
+                for topic in self.topics
+            ),
+        )
 
     @property
     def received(self) -> tuple[Topic, ...]:

@@ -66,6 +66,10 @@ class KafkaUnavailableError(EmitError, DependencyUnavailable):
     """
 
 
+class SchemaRegistryUnavailableError(EmitError, DependencyUnavailable):
+    """The schema registry does not answer; what needs it is held as for Kafka itself."""
+
+
 class PermanentError(BusError):
     """Raised by a handler for what no repetition can heal: no retry, dead letter at once."""
 

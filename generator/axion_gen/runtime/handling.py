@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from pydantic import BaseModel
 
 from .client import Client
+from .codecs import SchemaUnknownError
 from .context import Context, current, thread_loop, turn_to
 from .contract import Contract
 from .delivery import Delivery, Handle, Step
@@ -73,7 +74,7 @@ def pipeline(
     attempt = slots.wrap(transact(handler))
     if watch is not None:
         attempt = watch.attempt(_awaiting(attempt))
-    again = retry.wrap(_raise_or(attempt))
+    again = retry.wrap(_begin_again(attempt))
     if outage is not None:
         again = outage.wrap(again)
     buried = dead_letter.wrap(again)
@@ -109,17 +110,29 @@ def _awaiting(step: Step) -> Handle:
     return handle
 
 
-def _raise_or(attempt: Step) -> Handle:
+def _begin_again(attempt: Step) -> Handle:
     """The first time raise what a delivery has failed with, then attempt it."""
     handle_again = _awaiting(attempt)
 
     async def handle(delivery: Delivery) -> None:
         error, delivery.error = delivery.error, None
-        if error is not None:
+        if error is not None and not isinstance(error, SchemaUnknownError):
             raise error
-        await handle_again(delivery)
+        if delivery.payload is not None or await _accepted_at_last(delivery):
+            await handle_again(delivery)
 
     return handle
+
+
+async def _accepted_at_last(delivery: Delivery) -> bool:
+    """Accept a delivery that could not be read before some schemas were there."""
+    while True:
+        try:
+            return accept(delivery)
+        except SchemaUnknownError as error:
+            delivery.attempts += 1
+            await error.fetch()
+            delivery.attempts -= 1
 
 
 def call(

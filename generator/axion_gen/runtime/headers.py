@@ -122,17 +122,22 @@ class Headers(NamedTuple):
 class _MoreHeaders(Headers):
     """Headers with others behind them."""
 
-    more: list[tuple[str, bytes]]
+    more: Sequence[tuple[str, bytes]] = ()
 
     def encode(self) -> list[tuple[str, bytes]]:
-        return super().encode() + self.more
+        return [*super().encode(), *self.more]
 
 
 def with_more(headers: Headers, more: list[tuple[str, bytes]]) -> Headers:
     """The headers of a message about to be emitted, and others that are not ours."""
     extended = _MoreHeaders(*headers)
-    extended.more = [*getattr(headers, "more", ()), *more]
+    extended.more = [*more_of(headers), *more]
     return extended
+
+
+def more_of(headers: Headers) -> Sequence[tuple[str, bytes]]:
+    """Those of the headers of a message about to be emitted that are not ours."""
+    return headers.more if isinstance(headers, _MoreHeaders) else ()
 
 
 def fault_of(name: str, value: str) -> str | None:

@@ -2,9 +2,11 @@
 
 from functools import partial
 from operator import is_
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+ItemT = TypeVar("ItemT")
 
 _IS_NONE: Final = partial(is_, None)
 
@@ -26,3 +28,14 @@ class Model(BaseModel, frozen=True):
         for name, value in list(vars(cls).items()):
             if value is None and not name.startswith("_"):
                 setattr(cls, name, Field(default=None, exclude_if=_IS_NONE))
+
+
+def _distinct(items: list[ItemT]) -> list[ItemT]:
+    # As text, for an item may be a list or a dict, and `1` is not `true`.
+    if len(set(map(repr, items))) < len(items):
+        raise ValueError("two items are equal")
+    return items
+
+
+Distinct: Final = AfterValidator(_distinct)
+"""Of a list: no two of its items are equal."""

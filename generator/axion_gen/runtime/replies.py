@@ -11,7 +11,7 @@ from .context import Context, Metadata
 from .contract import Contract, Message, Reply
 from .delivery import Delivery
 from .errors import InvalidMessageError, PermanentError
-from .headers import OURS, with_more
+from .headers import OURS, Headers, more_of, with_more
 from .locations import location
 
 Method = Callable[[Any, Context[Any, Any]], Coroutine[Any, Any, Any]]
@@ -112,5 +112,6 @@ class _Whose:
 
     async def send(self, outgoing: Outgoing) -> None:
         headers = outgoing.headers._replace(user_id=self._user_id, project_id=self._project_id)
-        outgoing.headers = with_more(headers, self._more) if self._more else headers
+        more = [*more_of(outgoing.headers), *self._more]
+        outgoing.headers = with_more(Headers(*headers), more) if more else headers
         await self._transport.send(outgoing)

@@ -8,18 +8,17 @@ not know our headers, one with the request's correlation id where the contract s
 import asyncio
 import logging
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from pydantic import BaseModel
 
 from .addresses import TopicAddress, Topics
 from .asking import Asking, Pending, completed, correlations, read_reply
-from .client import Client, Key, Transport
+from .client import Client, Transport
 from .context import Metadata
 from .contract import Contract, Reply, Topic, replies_topic
 from .errors import (
     BusError,
-    InvalidReplyError,
     NotRunningError,
     ReplyTimeoutError,
     RequestError,
@@ -112,7 +111,7 @@ class Requests:
         self,
         topic: str | TopicAddress,
         message: BaseModel,
-        key: Key | None,
+        key: Any,
         metadata: Metadata | None,
         timeout_s: float,
     ) -> BaseModel:
@@ -122,6 +121,7 @@ class Requests:
             RequestError: nothing answers such a message.
             ReplyTimeoutError: no reply has come in time.
             InvalidReplyError: it breaks the contract.
+            SchemaRegistryUnavailableError: the schema that it is written with is not to be had.
             NotRunningError: the bus does not run, or has stopped meanwhile.
             MetadataError, EmitError: as in emitting.
         """
@@ -145,7 +145,8 @@ class Requests:
         try:
             async with limit, self._places:
                 await asking._emit(topic, message, key, metadata)  # noqa: SLF001
-                return await pending.answer
+                # It is read here, where nothing else waits while its schema is fetched.
+                return await read_reply(*await pending.answer, pending)
         except TimeoutError:
             if not limit.expired():
                 raise
@@ -214,12 +215,8 @@ class Requests:
     def _take(self, record: Record, topic: Topic) -> None:
         """Give a record to the request that it answers; others are other instances'."""
         pending = self._pending(record, topic)
-        if pending is None or pending.answer.done():
-            return
-        try:
-            pending.answer.set_result(read_reply(record, topic, pending))
-        except InvalidReplyError as error:
-            pending.answer.set_exception(error)
+        if pending is not None and not pending.answer.done():
+            pending.answer.set_result((record, topic))
 
     def _pending(self, record: Record, topic: Topic) -> Pending | None:
         cause = next((value for name, value in record.headers if name == CAUSATION_ID), None)

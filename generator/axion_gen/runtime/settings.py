@@ -63,6 +63,13 @@ class KafkaSettings(BaseSettings):
     ssl_key_password: SecretStr | None = None
     """What the private key is encrypted with."""
 
+    schema_registry_url: str | None = None
+    """Where the registry of Avro schemas is; needed where payloads carry their ids."""
+    schema_registry_username: str | None = None
+    """The user, for a registry that asks for one."""
+    schema_registry_password: SecretStr | None = None
+    """The user's password."""
+
     max_concurrent_handlers: Annotated[int, Field(ge=1)] = 10
     """How many handlers run at once."""
     ordering: Literal["key", "partition"] = "key"
@@ -107,7 +114,12 @@ class KafkaSettings(BaseSettings):
 
     @model_validator(mode="after")
     def _they_fit_together(self) -> Self:
-        faults = [*self._time_faults(), *self._tls_faults(), *self._sasl_faults()]
+        faults = [
+            *self._time_faults(),
+            *self._tls_faults(),
+            *self._sasl_faults(),
+            *self._registry_faults(),
+        ]
         if faults:
             raise ValueError("; ".join(faults))
         return self
@@ -169,6 +181,18 @@ class KafkaSettings(BaseSettings):
                 " user in it: it is sent a secret"
             )
 
+    def _registry_faults(self) -> Iterator[str]:
+        url = self.schema_registry_url
+        if url is None:
+            return
+        if not _is_http(url):
+            yield (
+                "KAFKA_SCHEMA_REGISTRY_URL must start with https:// or http:// and have no user in"
+                " it: see KAFKA_SCHEMA_REGISTRY_USERNAME"
+            )
+        elif self.schema_registry_username is not None and not _is_safe(url):
+            yield "KAFKA_SCHEMA_REGISTRY_URL must start with https://: it is sent a secret"
+
     @classmethod
     def load(cls) -> Self:
         """Read the environment; `StartError` names everything that is wrong with it at once."""
@@ -209,6 +233,14 @@ def _faults(error: ValidationError) -> Iterator[tuple[str, str]]:
     """
     for fault in error.errors(include_input=False, include_url=False):
         yield ".".join(map(str, fault["loc"])), fault["msg"].removeprefix("Value error, ")
+
+
+def _is_http(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and not parts.username
+    except ValueError:  # how it says that it is none
+        return False
 
 
 def _is_safe(url: str) -> bool:

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from ..codecs import SchemaUnknownError
 from ..delivery import Delivery
 from ..errors import ENDS, InvalidMessageError, PermanentError
 from .envelope import open_envelope
@@ -24,6 +25,7 @@ def accept(delivery: Delivery) -> bool:
     Raises:
         InvalidMessageError: its headers, its type or its payload break the contract.
         NeverEndedError: it was begun too often.
+        SchemaUnknownError: a schema has to be fetched first; then it can be asked again.
     """
     if delivery.deliveries > MOST_DELIVERIES:
         raise NeverEndedError(
@@ -33,7 +35,7 @@ def accept(delivery: Delivery) -> bool:
     try:
         if open_envelope(delivery) and read_payload(delivery):
             return True
-    except (PermanentError, *ENDS):
+    except (PermanentError, SchemaUnknownError, *ENDS):
         raise
     except BaseException as error:  # a fault of a validator, a panic of a library in Rust
         # Without its text, which may quote what is invalid.

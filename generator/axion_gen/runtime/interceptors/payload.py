@@ -1,75 +1,31 @@
 """A record's bytes become the message its handler is typed for."""
 
-from typing import Any
+from pydantic import ValidationError
 
-from pydantic import BaseModel, ValidationError
-
-from ..contract import Message
 from ..delivery import Delivery
-from ..descriptions import faults_of
-from ..errors import InvalidMessageError
+from ..telling import invalid, read_tombstone, told
 
 
 def read_payload(delivery: Delivery) -> bool:
     """Validate the payload; say whether this service handles the message.
 
-    A record without a type is the first message it fits; one without a value is the message
-    that may be null.
+    What message a record is that does not say so is told by its content.
 
     Raises:
         InvalidMessageError: it is not valid; its content is not quoted.
+        SchemaUnknownError: what it is written with has to be fetched first.
     """
     value = delivery.record.value
     message = delivery.message
-    if value is None:
-        message, value = _tombstone(delivery), b"null"
-    if message is not None:
-        try:
-            # What `model_validate_json` calls, without a stop on the way.
-            delivery.payload = message.model.__pydantic_validator__.validate_json(value)
-        except ValidationError as error:
-            raise _invalid(message, error) from None
+    if message is None:
+        message, delivery.payload = told(delivery.topic, delivery.record)
+        delivery.message = message
         return message.handler is not None
-    message, delivery.payload = _told_by_content(delivery, value)
-    delivery.message = message
-    return message.handler is not None
-
-
-def _tombstone(delivery: Delivery) -> Message[Any]:
-    """The message that a null value stands for."""
-    named = delivery.message
-    candidates = delivery.topic.messages if named is None else (named,)
-    tombstones = [message for message in candidates if message.tombstone]
-    if len(tombstones) == 1:
-        delivery.message = tombstones[0]
-        return tombstones[0]
-    if not tombstones:
-        raise InvalidMessageError("the value is null, and the contract has no tombstone")
-    names = ", ".join(message.name for message in tombstones)
-    raise InvalidMessageError(f"the value is null, there is no x-message-type, and {names} may be")
-
-
-def _told_by_content(delivery: Delivery, value: bytes) -> tuple[Message[Any], BaseModel]:
-    candidates = delivery.topic.messages
-    for message in candidates:
-        try:
-            return message, _validate(message, value)
-        except InvalidMessageError as error:
-            if len(candidates) == 1:
-                raise error from None
-    raise InvalidMessageError(
-        f"there is no x-message-type, and the payload is none of"
-        f" {', '.join(message.name for message in candidates)}"
-    )
-
-
-def _validate(message: Message[Any], value: bytes) -> BaseModel:
+    if value is None:
+        delivery.payload = read_tombstone(message)
+        return True
     try:
-        payload: BaseModel = message.model.model_validate_json(value)
+        delivery.payload = message.read(value)
     except ValidationError as error:
-        raise _invalid(message, error) from None
-    return payload
-
-
-def _invalid(message: Message[Any], error: ValidationError) -> InvalidMessageError:
-    return InvalidMessageError(f"no valid {message.name}: {faults_of(error)}")
+        raise invalid(message, error) from None
+    return True

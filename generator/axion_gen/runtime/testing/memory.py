@@ -16,7 +16,8 @@ from pydantic import BaseModel
 
 from ..addresses import TopicAddress, Topics
 from ..asking import Asking, completed
-from ..client import Client, Key, Outgoing, Transport
+from ..client import Client, Outgoing, Transport
+from ..codecs.registry import MemoryRegistry
 from ..context import Metadata
 from ..contract import Contract, Topic, dead_letter_topic, replay_topic
 from ..dead_letters import Letter, Origin, origin, read, replayed
@@ -133,6 +134,9 @@ class MemoryBus(Generic[ClientT]):
         """The dead letters, in order."""
         self.held: list[Held] = []
         """What was not handled since a dependency was away, in order."""
+        self.registry = MemoryRegistry()
+        """Has the schemas whose ids payloads carry: `add` those of others."""
+        contract = contract.with_registry(self.registry)
         self.client: ClientT = client(contract, self)
         """Emits into `emitted`; what the service's own topics receive is not delivered."""
         self._requests = MemoryRequests(contract, self)
@@ -201,7 +205,7 @@ class MemoryBus(Generic[ClientT]):
         message: BaseModel,
         *,
         topic: str | TopicAddress | None = None,
-        key: Key | None = None,
+        key: Any = None,
         metadata: Metadata | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Delivered:

@@ -1,12 +1,13 @@
 """Requests in memory: the test says what their replies are."""
 
 from collections import deque
+from typing import Any
 
 from pydantic import BaseModel
 
 from ..addresses import TopicAddress
 from ..asking import Asking, completed
-from ..client import Client, Key, Transport
+from ..client import Client, Transport
 from ..context import Metadata
 from ..contract import Contract
 from ..errors import ReplyTimeoutError, RequestError
@@ -28,7 +29,7 @@ class MemoryRequests:
         self,
         topic: str | TopicAddress,
         message: BaseModel,
-        key: Key | None,
+        key: Any,
         metadata: Metadata | None,
         timeout_s: float,
     ) -> BaseModel:
