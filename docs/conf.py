@@ -10,8 +10,11 @@ nitpicky = True
 smartquotes = False  # a command is copied as it stands
 
 html_theme = "furo"
+html_static_path = ["_static"]
+html_css_files = ["axion.css"]
 html_show_sphinx = False
 html_show_copyright = False
 html_copy_source = False
+highlight_language = "text"  # diagrams
 pygments_style = "default"
 pygments_dark_style = "github-dark"
