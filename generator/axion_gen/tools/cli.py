@@ -18,9 +18,11 @@ from ..runtime.contract import dead_letter_topic, replay_topic, replies_topic
 from ..runtime.errors import BusError
 from ..runtime.testing.serve import serve
 from . import dead_letters
+from .update import update
 
 app: Final = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(dead_letters.app, name="dead-letters")
+app.command()(update)
 
 
 @app.callback()
