@@ -74,6 +74,32 @@ Insect:
         made.read('{"pet":{"kind":"Insect"}}')
 
 
+@pytest.mark.parametrize("name", ["Cat", "org.example.Cat", "a~b", "a b"])
+@pytest.mark.parametrize("form", ["{name}", "#/components/schemas/{pointer}"])
+def test_a_mapping_of_openapi_on_the_base(tmp_path: Path, name: str, form: str) -> None:
+    pointer = name.replace("~", "~0").replace(" ", "%20")
+    made = models(
+        tmp_path,
+        "type: object\nproperties: {pet: {$ref: '#/components/schemas/Pet'}}",
+        f"""
+Pet:
+  type: object
+  required: [kind]
+  properties: {{kind: {{type: string}}}}
+  discriminator:
+    propertyName: kind
+    mapping: {{c: '{form.format(name=name, pointer=pointer)}'}}
+"{name}":
+  allOf: [{{$ref: '#/components/schemas/Pet'}}, {{properties: {{lives: {{type: integer}}}}}}]
+Dog: {{allOf: [{{$ref: '#/components/schemas/Pet'}}]}}
+""",
+    )
+    for text in ('{"pet":{"kind":"c","lives":9}}', '{"pet":{"kind":"Dog"}}'):
+        assert made.round_trip(text) == text
+    with pytest.raises(ValidationError):
+        made.read(f'{{"pet":{{"kind":"{name}"}}}}')
+
+
 def test_a_base_whose_options_inherit_from_it(tmp_path: Path) -> None:
     made = models(
         tmp_path,

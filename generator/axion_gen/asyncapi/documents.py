@@ -1,6 +1,7 @@
 """References: every value is read in the file it stands in, be that from the network."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -44,6 +45,13 @@ class Documents:
     def sources(self) -> tuple[Source, ...]:
         """All files that were read; the document first."""
         return tuple(root.location.source for root in self._read.values() if root is not None)
+
+    def at(self, source: Source, *keys: str) -> Mapping[str, Node]:
+        """The entries at a place in a file that was read; nothing where there are none."""
+        node = self._read.get(source.path)
+        for key in keys:
+            node = node.get(key) if node is not None else None
+        return node.mapping if node is not None else {}
 
     def resolve(self, node: Node | None) -> Node | None:
         """What a node stands for: itself, or what its `$ref`, and that one's, leads to.

@@ -6,6 +6,7 @@ and their like. A receiver is a little more generous for it; what is left is che
 
 from enum import Enum
 from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
 
 from .contract import Definition
 from .json_values import ValueReader, described_value
@@ -171,8 +172,9 @@ class JsonSchemaReader:
     def _mapped(self, target: Node, dialect: Dialect) -> str | None:
         """The schema that a value of a mapping means: by its name, or by a reference."""
         text = target.text or ""
-        if "/" not in text and "#" not in text and "." not in text:
-            text = f"#/components/schemas/{text}"
+        names = self._schemas.documents.at(target.location.source, "components", "schemas")
+        if text in names or not set(text) & set("/#."):
+            text = f"#/components/schemas/{quote(text.replace('~', '~0'), safe='~')}"
         named = Node(text, target.location)
         return self._schemas.refer(
             Node({"$ref": named}, target.location, {"$ref": target.location}), "", dialect
