@@ -116,7 +116,8 @@ class Assignments:
             lane = self._lanes[partition]
             if by_key:
                 # No key, no order: a queue of its own for each such record.
-                yield lane, ((r.offset if r.key is None else r.key, r) for r in records)
+                keys = [r.offset if r.key is None else r.key for r in records]
+                yield lane, zip(keys, records, strict=True)
             else:
                 yield lane, ((None, record) for record in records)
 

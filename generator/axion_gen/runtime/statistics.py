@@ -11,6 +11,9 @@ BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 
 """Upper bounds of the durations that are told apart, in seconds."""
 
 
+_SHORT: Final = BUCKETS[0]
+
+
 class Durations:
     """How long something took: a histogram."""
 
@@ -24,7 +27,7 @@ class Durations:
 
     def add(self, seconds: float) -> None:
         """Count one."""
-        self.counts[bisect_left(BUCKETS, seconds) if seconds > BUCKETS[0] else 0] += 1
+        self.counts[bisect_left(BUCKETS, seconds) if seconds > _SHORT else 0] += 1
         self.total += seconds
 
 

@@ -35,31 +35,15 @@ class _Once:
     pause: Pause
     following: Step
 
-    def handle(self, delivery: Delivery) -> Awaitable[None] | None:
-        try:
-            begun = self.store.begin(delivery)
-        except Exception:  # the store's outage is nobody's dead letter
-            return self._begin(delivery, None)
-        if isinstance(begun, Begun):
-            return self._go_on(delivery, begun)
-        return self._begin(delivery, begun)
-
-    async def _begin(self, delivery: Delivery, begun: Awaitable[Begun] | None) -> None:
-        try:
-            found = await (begun or self._look_up(delivery))
-        except Exception:  # as above
-            found = await insist(
-                lambda: self._look_up(delivery), "cannot be begun", delivery, self.pause
-            )
-        rest = self._go_on(delivery, found)
-        if rest is not None:
-            await rest
-
-    async def _look_up(self, delivery: Delivery) -> Begun:
-        begun = self.store.begin(delivery)
-        return begun if isinstance(begun, Begun) else await begun
-
-    def _go_on(self, delivery: Delivery, begun: Begun) -> Awaitable[None] | None:
+    def handle(self, delivery: Delivery, begun: Begun | None = None) -> Awaitable[None] | None:
+        if begun is None:
+            try:
+                found = self.store.begin(delivery)
+            except Exception:  # the store's outage is nobody's dead letter
+                return self._begin(delivery, None)
+            if not isinstance(found, Begun):
+                return self._begin(delivery, found)
+            begun = found
         if begun.processed:
             delivery.outcome = "duplicate"
             delivery.statistics.duplicates += 1
@@ -70,7 +54,8 @@ class _Once:
         rest = self.following(delivery)
         if rest is not None:
             return self._finish(delivery, rest)
-        _count(delivery)
+        if delivery.outcome == "handled":
+            delivery.statistics.handled += 1
         if delivery.marked:
             return None
         try:
@@ -79,13 +64,29 @@ class _Once:
             return self._mark(delivery, None)
         return None if marking is None else self._mark(delivery, marking)
 
+    async def _begin(self, delivery: Delivery, begun: Awaitable[Begun] | None) -> None:
+        try:
+            found = await (begun or self._look_up(delivery))
+        except Exception:  # as above
+            found = await insist(
+                lambda: self._look_up(delivery), "cannot be begun", delivery, self.pause
+            )
+        rest = self.handle(delivery, found)
+        if rest is not None:
+            await rest
+
+    async def _look_up(self, delivery: Delivery) -> Begun:
+        begun = self.store.begin(delivery)
+        return begun if isinstance(begun, Begun) else await begun
+
     async def _finish(self, delivery: Delivery, rest: Awaitable[None]) -> None:
         try:
             await rest
         except (asyncio.CancelledError, LetGoError):
             await self.store.abandon(delivery)
             raise
-        _count(delivery)
+        if delivery.outcome == "handled":
+            delivery.statistics.handled += 1
         if not delivery.marked:
             await self._mark(delivery, None)
 
@@ -103,8 +104,3 @@ class _Once:
         marking = self.store.end(delivery)
         if marking is not None:
             await marking
-
-
-def _count(delivery: Delivery) -> None:
-    if delivery.outcome == "handled":
-        delivery.statistics.handled += 1

@@ -3,12 +3,12 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from contextvars import copy_context
 from dataclasses import dataclass
 from functools import partial
 from time import perf_counter as clock
-from typing import Any, Final
+from typing import Final
 
 from ..context import turn_to
 from ..delivery import Delivery, Handle, Step
@@ -84,14 +84,12 @@ class Slots:
         """Run one attempt in a slot, or in all of them what never ended before."""
         places, limit, end = self.places, TimeLimit(self.timeout_s), self._end
 
-        def handle(delivery: Delivery) -> Awaitable[None] | None:
+        def attempt(delivery: Delivery, waited: bool = False) -> Awaitable[None] | None:
             count = 1 if delivery.deliveries == 1 else places.limit
-            if places.free < count or places.waiting:
-                return self._wait(delivery, count, attempt)
-            places.free -= count
-            return attempt(delivery, count)
-
-        def attempt(delivery: Delivery, count: int) -> Awaitable[None] | None:
+            if not waited:
+                if places.free < count or places.waiting:
+                    return self._wait(delivery, count, attempt)
+                places.free -= count
             delivery.attempts += 1
             awaited: object = DONE
             begun = clock()
@@ -108,42 +106,40 @@ class Slots:
                 raise _broken(error) from error
             finally:
                 if awaited is DONE:
-                    end(delivery, count, begun)
+                    seconds = clock() - begun
+                    if seconds > BLOCKING_S:
+                        _complain_of_blocking(delivery, seconds)
+                    end(delivery, count, seconds)
             # A handler that waits for nothing needs no timer: it cannot be interrupted.
-            return None if awaited is DONE else finish(delivery, count, begun, steps, awaited, run)
-
-        async def finish(
-            delivery: Delivery,
-            count: int,
-            begun: float,
-            steps: Coroutine[Any, Any, None],
-            awaited: object,
-            run: Callable[..., Any],
-        ) -> None:
+            if awaited is DONE:
+                return None
             watch = partial(_complain_of_blocking, delivery)
-            try:
-                watch(clock() - begun)
-                await _uncancelled(limit.keep(resume(steps, awaited, run, watch)))
-            finally:
-                end(delivery, count, begun, waited=True)
+            rest = limit.keep(resume(steps, awaited, run, watch))
+            return self._finish(delivery, count, begun, rest)
 
-        return handle
+        return attempt
 
     async def _wait(
         self,
         delivery: Delivery,
         count: int,
-        attempt: Callable[[Delivery, int], Awaitable[None] | None],
+        attempt: Callable[[Delivery, bool], Awaitable[None] | None],
     ) -> None:
         await self.places.take(count)
-        rest = attempt(delivery, count)
+        rest = attempt(delivery, True)
         if rest is not None:
             await rest
 
-    def _end(self, delivery: Delivery, count: int, begun: float, *, waited: bool = False) -> None:
-        seconds = clock() - begun
-        if seconds > BLOCKING_S and not waited:
-            _complain_of_blocking(delivery, seconds)
+    async def _finish(
+        self, delivery: Delivery, count: int, begun: float, rest: Awaitable[None]
+    ) -> None:
+        try:
+            _complain_of_blocking(delivery, clock() - begun)
+            await _uncancelled(rest)
+        finally:
+            self._end(delivery, count, clock() - begun)
+
+    def _end(self, delivery: Delivery, count: int, seconds: float) -> None:
         delivery.statistics.durations.add(seconds)
         places = self.places
         places.free += count

@@ -164,14 +164,11 @@ def _choose(partitions: dict[int, Any], key: bytes | None) -> int:
 def _murmur2(data: bytes) -> int:
     """Kafka's hash of a key, 31 bits. aiokafka's is the same, and takes four times as long."""
     size = len(data)
-    full = size & ~3
     hashed = 0x9747B28C ^ size
-    for word in struct.unpack(f"<{full >> 2}I", data[:full]):
+    for word in struct.unpack_from(f"<{size >> 2}I", data):
         word = word * 0x5BD1E995 & 0xFFFFFFFF
-        word = (word ^ word >> 24) * 0x5BD1E995
-        hashed = (hashed * 0x5BD1E995 ^ word) & 0xFFFFFFFF
-    if size > full:
-        rest = int.from_bytes(data[full:], "little")
-        hashed = (hashed ^ rest) * 0x5BD1E995 & 0xFFFFFFFF
+        hashed = (hashed * 0x5BD1E995 ^ (word ^ word >> 24) * 0x5BD1E995) & 0xFFFFFFFF
+    if rest := data[size & ~3 :]:
+        hashed = (hashed ^ int.from_bytes(rest, "little")) * 0x5BD1E995 & 0xFFFFFFFF
     hashed = (hashed ^ hashed >> 13) * 0x5BD1E995 & 0xFFFFFFFF
     return (hashed ^ hashed >> 15) & 0x7FFFFFFF

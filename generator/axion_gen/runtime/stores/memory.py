@@ -13,8 +13,15 @@ from .marks import warn_of_topic_made_again
 NEW: Final = Begun()
 PROCESSED: Final = Begun(processed=True)
 
-Marks = defaultdict[tuple[str, int], dict[int, int]]
-"""By topic and partition, and then by offset, where what is used together lies together."""
+
+class _Marks:
+    """A partition's marks by offset, in two generations."""
+
+    __slots__ = ("old", "young")
+
+    def __init__(self) -> None:
+        self.young: dict[int, int] = {}
+        self.old: dict[int, int] = {}
 
 
 class MemoryStore:
@@ -30,12 +37,11 @@ class MemoryStore:
     outages: tuple[type[Exception], ...] = ()
 
     def __init__(self, size: int = 100_000) -> None:
-        # Two generations: when the young one has half of the marks, the old one is forgotten.
+        # When the young generation has half of the marks, the old one is forgotten.
         self._half = max(size // 2, 1)
-        self._young: Marks = defaultdict(dict)
-        self._old: Marks = defaultdict(dict)
+        self._partitions: defaultdict[tuple[str, int], _Marks] = defaultdict(_Marks)
         self._new = 0
-        """How many are in the young one."""
+        """How many are in the young generation."""
 
     async def start(self, service: str, group: str, client: Callable[[Transport], Client]) -> None:
         """Nothing to connect to."""
@@ -46,10 +52,10 @@ class MemoryStore:
     def begin(self, delivery: Delivery) -> Begun:
         """Whether there is a mark."""
         record = delivery.record
-        place, offset = (record.topic, record.partition), record.offset
-        known = self._young[place].get(offset)
+        marks, offset = self._partitions[record.topic, record.partition], record.offset
+        known = marks.young.get(offset)
         if known is None:
-            known = self._old[place].get(offset)
+            known = marks.old.get(offset)
             if known is None:
                 return NEW
         if known == hash((raw_message_id(record), record.timestamp)):
@@ -68,10 +74,17 @@ class MemoryStore:
         in_order = delivery.values is not None
         message_id = record.headers[ID_INDEX][1] if in_order else raw_message_id(record)
         mark = hash((message_id, record.timestamp))
-        self._young[record.topic, record.partition][record.offset] = mark
+        self._partitions[record.topic, record.partition].young[record.offset] = mark
         self._new += 1
         if self._new >= self._half:
-            self._old, self._young, self._new = self._young, defaultdict(dict), 0
+            self._grow_old()
+
+    def _grow_old(self) -> None:
+        self._new = 0
+        for partition, marks in list(self._partitions.items()):
+            marks.old, marks.young = marks.young, {}
+            if not marks.old:  # it has gone to another instance
+                del self._partitions[partition]
 
     async def abandon(self, delivery: Delivery) -> None:
         """Nothing was noted."""
