@@ -58,10 +58,13 @@ def copier(command: str, *arguments: str | Path, cwd: Path, **environment: str) 
     return run(*program, *options, *arguments, cwd=cwd, **environment)
 
 
-def copy(template: Path, to: Path, answers: Mapping[str, str] | None = None) -> Path:
-    """Copy a service, which must succeed."""
+def copy(
+    template: Path, to: Path, answers: Mapping[str, str] | None = None, version: str | None = None
+) -> Path:
+    """Copy a service, of the newest version if no other is named; which must succeed."""
     data = [f"--data={name}={value}" for name, value in (answers or {}).items()]
-    done = copier("copy", *data, template, to, cwd=to.parent)
+    ref = () if version is None else ("--vcs-ref", version)
+    done = copier("copy", *data, *ref, template, to, cwd=to.parent)
     assert done.returncode == 0, done.stderr
     return to
 
@@ -79,8 +82,8 @@ def make(service: Path, *arguments: str) -> Finished:
     return in_service(service, "make", f"BIN={BIN}", *arguments)
 
 
-def clone_of_repository(to: Path) -> Path:
-    """This repository as it lies here, what is not committed included, at the tag v0.1.0."""
+def clone_of_repository(to: Path, tag: str = "v0.1.0") -> Path:
+    """This repository as it lies here, what is not committed included, at a tag."""
     git(to.parent, "clone", "--quiet", "--no-tags", str(ROOT), str(to))
     changed = git(ROOT, "ls-files", "-z", "--modified", "--others", "--exclude-standard")
     for name in filter(None, changed.split("\0")):
@@ -90,7 +93,7 @@ def clone_of_repository(to: Path) -> Path:
             shutil.copy2(source, target)
         else:
             target.unlink(missing_ok=True)
-    commit(to, "As it lies here", tag="v0.1.0")
+    commit(to, "As it lies here", tag=tag)
     return to
 
 

@@ -1,0 +1,95 @@
+"""The template with its history, and services copied from each version of it."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from _pytest.mark import ParameterSet
+
+from ..conftest import clone_of_repository, commit, copier, copy, git
+from ..releases import RELEASES, at, blueprints, here, present
+
+NOW = "v999.0.0"
+"""The template as it lies here, as if it were released."""
+LATER = "v999.1.0"
+"""A release after it, for blueprints that no release has yet."""
+
+Copied = Callable[[str, str], Path]
+"""A service of a blueprint at a version, committed, for the test to change."""
+
+
+def starts() -> list[ParameterSet]:
+    """Each blueprint with each version that has it, and the version to update to.
+
+    Those between the first and the last are for `make test-slow`.
+    """
+    known = [version for version, commit in RELEASES.items() if present(commit)]
+    found = []
+    for blueprint in blueprints(here):
+        versions = [v for v in known if blueprint in blueprints(at(RELEASES[v]))]
+        for version in versions or [NOW]:
+            marks = [pytest.mark.slow] if version in versions[1:-1] else []
+            target = NOW if versions else LATER
+            found.append(pytest.param(blueprint, version, target, marks=marks))
+    return found
+
+
+def append(path: Path, text: str) -> None:
+    path.write_text(path.read_text(encoding="utf-8") + text, encoding="utf-8")
+
+
+def replace(path: Path, old: str, new: str) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert old in text, f"{path} has no {old!r}"
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+
+def update(service: Path, version: str | None = None) -> None:
+    """Update a service, which must succeed."""
+    ref = () if version is None else ("--vcs-ref", version)
+    done = copier("update", *ref, cwd=service)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def unmerged(service: Path) -> list[str]:
+    """The paths in conflict."""
+    lines = git(service, "ls-files", "--unmerged").splitlines()
+    return list(dict.fromkeys(line.partition("\t")[2] for line in lines))
+
+
+@pytest.fixture(scope="session")
+def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The repository with a tag for each version: the released ones, NOW and LATER."""
+    template = clone_of_repository(tmp_path_factory.mktemp("history") / "axion", tag=NOW)
+    for version, released in RELEASES.items():
+        if present(released):
+            git(template, "tag", version, released)
+    append(template / "template" / "Makefile.jinja", "\n# A later release.\n")
+    runtime = template / "generator" / "axion_gen" / "runtime"
+    append(runtime / "identifiers.py", "\nRELEASE = 'later'\n")
+    commit(template, "A later release", tag=LATER)
+    return template
+
+
+@pytest.fixture(scope="session")
+def copied_once(history: Path, tmp_path_factory: pytest.TempPathFactory) -> Copied:
+    folder = tmp_path_factory.mktemp("services")
+
+    def copied(blueprint: str, version: str) -> Path:
+        to = folder / f"{blueprint}-{version}"
+        if not to.exists():
+            copy(history, to, {"blueprint": blueprint}, version)
+            commit(to, f"Copy {blueprint}")
+        return to
+
+    return copied
+
+
+@pytest.fixture
+def copied(copied_once: Copied, tmp_path: Path) -> Copied:
+    def fresh(blueprint: str, version: str) -> Path:
+        return Path(shutil.copytree(copied_once(blueprint, version), tmp_path / "items"))
+
+    return fresh
