@@ -167,7 +167,7 @@ PARTS = ("items", "additionalItems", "additionalProperties", "not", "contains", 
 PLAIN = {
     "type", "required", "enum", "const", "minimum", "maximum", "exclusiveMinimum",
     "exclusiveMaximum", "multipleOf", "minLength", "maxLength", "minItems", "maxItems",
-    "minProperties", "maxProperties",
+    "uniqueItems", "minProperties", "maxProperties",
 }  # fmt: skip
 
 

@@ -213,7 +213,10 @@ info: {{title: Pings, version: 1.0.0}}
 channels:
   pings:
     address: pings
-    messages: {{ping: {{payload: {{type: object, properties: {{id: {{type: string}}}}}}}}}}
+    messages:
+      ping:
+        correlationId: {{location: $message.payload#/id}}
+        payload: {{type: object, properties: {{id: {{type: string}}}}}}
   pongs:
     address: pongs
     messages: {{pong: {{$ref: '#/components/messages/pong'}}}}
@@ -225,6 +228,7 @@ operations:
 components:
   messages:
     pong:
+      correlationId: {{location: $message.payload#/id}}
       bindings: {{kafka: {{schemaIdLocation: payload, schemaLookupStrategy: RecordNameStrategy}}}}
       payload:
         schemaFormat: application/vnd.apache.avro;version=1.9.0
@@ -282,3 +286,35 @@ async def test_a_reply_has_the_id_of_its_schema_too(
         "POST /subjects/com.acme.Pong/versions",
         "GET /schemas/ids/1",
     ]
+
+
+async def test_a_reply_of_others_is_known_by_the_id_in_its_payload(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "asyncapi.yaml").write_text(PINGS.format(action="send", more=""))
+    package(tmp_path, tmp_path / "asyncapi.yaml", "foreign_reply")
+    bus_of = imported(monkeypatch, tmp_path, "foreign_reply.bus.kafka").Bus
+    runtime = importlib.import_module("foreign_reply.bus.runtime")
+    messages = importlib.import_module("foreign_reply.bus.messages")
+    schema = {
+        "type": "record",
+        "name": "com.acme.Pong",
+        "fields": [{"name": "more", "type": "int"}, {"name": "id", "type": "string"}],
+    }
+    with (
+        EmbeddedBroker(topics={"pings": 1, "pongs": 1}) as broker,
+        schema_registry() as registry,
+    ):
+        settings = runtime.KafkaSettings(
+            bootstrap_servers=broker.bootstrap_servers, schema_registry_url=registry.url
+        )
+        async with bus_of("asks", settings).run() as bus:
+            somebody = runtime.Metadata(user_id="ada", project_id="looms")
+            asking = asyncio.create_task(
+                bus.client.request("pings", messages.Ping(), timeout_s=20, metadata=somebody)
+            )
+            (ping,) = await read(broker.bootstrap_servers, "pings", at_least=1)
+            pong = {"more": 1, "id": json.loads(ping.value or b"")["id"]}
+            value = b"\0" + registry.add(schema).to_bytes(4) + written(schema, pong)
+            await write(broker.bootstrap_servers, "pongs", value)
+            assert await asking == messages.Pong(id=pong["id"])

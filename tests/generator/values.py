@@ -87,7 +87,9 @@ def _lists(schema: Schema) -> st.SearchStrategy[Any]:
     low, high = schema.get("minItems", 0), schema.get("maxItems", 3)
     if isinstance(items, list):
         return st.tuples(*map(_values, items)).map(list)
-    return st.lists(_values(items), min_size=low, max_size=max(low, min(high, low + 3)))
+    unique = repr if schema.get("uniqueItems") else None
+    high = max(low, min(high, low + 3))
+    return st.lists(_values(items), min_size=low, max_size=high, unique_by=unique)
 
 
 def _objects(schema: Schema) -> st.SearchStrategy[Any]:

@@ -86,18 +86,27 @@ def completed(message: BaseModel, declared: Message[Any], replies_to: str) -> Ba
 
 
 def correlations(record: Record, topic: Topic) -> Iterator[object]:
-    """What may be the correlation id of a reply."""
-    payload: object = None
-    for expression in {m.correlation: None for m in topic.messages if m.correlation is not None}:
-        place = location(expression)
-        if place.header is None and payload is None:
-            try:
-                payload = json.loads(record.value or b"")
-            except (ValueError, RecursionError):
-                payload = ()
-        value = place.read(record.headers, payload)
-        if value is not None:
-            yield value
+    """What may be the correlation id of a reply.
+
+    Raises:
+        SchemaUnknownError: what it is written with has to be fetched first.
+    """
+    for message in topic.messages:
+        if message.correlation is not None:
+            place = location(message.correlation)
+            payload = _content(record, message) if place.header is None else ()
+            value = place.read(record.headers, payload)
+            if value is not None:
+                yield value
+
+
+def _content(record: Record, message: Message[Any]) -> object:
+    """A record's payload, as far as it can be read without knowing that it is the message."""
+    value = record.value or b""
+    try:
+        return json.loads(value) if message.codec is None else message.read(value)
+    except (ValueError, RecursionError, InvalidMessageError):  # a ValidationError is the first
+        return ()
 
 
 async def read_reply(record: Record, topic: Topic, pending: Pending) -> BaseModel:

@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from .addresses import TopicAddress, Topics
 from .asking import Asking, Pending, completed, correlations, read_reply
 from .client import Client, Transport
+from .codecs import SchemaUnknownError
 from .context import Metadata
 from .contract import Contract, Reply, Topic, replies_topic
 from .errors import (
@@ -203,7 +204,7 @@ class Requests:
                     begun.set()
                     while True:
                         for record in await reader.take():
-                            self._take(record, topic)
+                            await self._take(record, topic)
                             pause = FIRST_PAUSE_S
             except BusError as error:
                 logger.warning("replies are missed, next try in %.0f s: %s", pause, error)
@@ -212,9 +213,13 @@ class Requests:
             await asyncio.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE_S)
 
-    def _take(self, record: Record, topic: Topic) -> None:
+    async def _take(self, record: Record, topic: Topic) -> None:
         """Give a record to the request that it answers; others are other instances'."""
-        pending = self._pending(record, topic)
+        try:
+            pending = self._pending(record, topic)
+        except SchemaUnknownError as error:
+            await error.fetch()
+            pending = self._pending(record, topic)
         if pending is not None and not pending.answer.done():
             pending.answer.set_result((record, topic))
 
