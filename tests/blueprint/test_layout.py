@@ -13,6 +13,8 @@ from .conftest import ROOT, copier, git
 TEMPLATE = ROOT / "template"
 CHOSEN = (ROOT / "copier.yml").read_text().partition("\nblueprint:")[2].partition("\n\n")[0]
 BLUEPRINTS = re.findall(r": '([a-z-]+)'[,}]", CHOSEN)
+SHARED = {"{{ with_bus }}", "{{ with_database }}"}
+CONDITION = re.compile(r"{%.*?%}")
 OVERLAYS = [TEMPLATE / f"{{{{ {name.replace('-', '_')} }}}}" for name in BLUEPRINTS]
 
 
@@ -20,17 +22,25 @@ def tracked(repository: Path) -> list[str]:
     return git(repository, "ls-files", "--stage").splitlines()
 
 
-def rendered_paths(tree: Path) -> list[PurePosixPath]:
-    files = [path.relative_to(tree) for path in tree.rglob("*") if path.is_file()]
-    return [PurePosixPath(path.as_posix().removesuffix(".jinja")) for path in files]
+def rendered_paths(blueprint: str) -> list[PurePosixPath]:
+    """The paths of everything that may be rendered for a blueprint, whatever the answers."""
+    own = "{{ " + blueprint.replace("-", "_") + " }}"
+    trees = {own, *SHARED} if blueprint != "http-gateway" else {own}
+    left_out = {overlay.name for overlay in OVERLAYS} | SHARED
+    paths = []
+    for path in TEMPLATE.rglob("*"):
+        parts = path.relative_to(TEMPLATE).parts
+        if path.is_file() and not left_out - trees & set(parts):
+            kept = (CONDITION.sub("", part) for part in parts if part not in trees)
+            paths.append(PurePosixPath("/".join(kept).removesuffix(".jinja")))
+    return paths
 
 
-def test_no_path_is_in_two_trees() -> None:
-    overlays = {overlay.name for overlay in OVERLAYS}
-    base = [path for path in rendered_paths(TEMPLATE) if path.parts[0] not in overlays]
-    everywhere = Counter([*base, *(path for tree in OVERLAYS for path in rendered_paths(tree))])
-    assert OVERLAYS
-    assert [path for path, count in everywhere.items() if count > 1] == []
+@pytest.mark.parametrize("blueprint", BLUEPRINTS)
+def test_no_path_is_in_two_trees(blueprint: str) -> None:
+    paths = Counter(rendered_paths(blueprint))
+    assert PurePosixPath("README.md") in paths
+    assert [path for path, count in paths.items() if count > 1] == []
 
 
 def test_each_blueprint_has_a_tree_questions_and_a_page() -> None:

@@ -1,2 +1,0 @@
-
-from .routes import Routes
