@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from .generating import ITEMS, contract_of, found_in, imported, package, rendered
+from .generating import ITEMS, contract_of, found_in, imported, package, rendered, small
 
 DOCUMENT = """\
 asyncapi: 3.0.0
@@ -177,6 +177,50 @@ def test_what_is_too_deep_for_a_literal(tmp_path: Path, payload: str) -> None:
     text = orders(f"payload: {payload}").replace("{$ref: '#/components/schemas/Order'}", "{}", 1)
     text += f"x-deep: {'[' * 70 + ']' * 70}\n"
     assert [finding.rule for finding in found_in(tmp_path, text)] == ["example-invalid"]
+
+
+def test_all_that_types_say_is_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    payload = """
+          type: [object, 'null']
+          properties:
+            distinct: {type: array, uniqueItems: true}
+            pair: {type: array, items: [{type: integer}, {type: string}], minItems: 2, maxItems: 2}
+            map: {type: object, additionalProperties: {type: number}, maxProperties: 2}
+            colour: {type: string, enum: [red, blue], x-enum-varnames: [RED, BLUE]}
+            either: {oneOf: [{type: integer}, {type: 'null'}]}
+            bytes: {type: string, format: binary, maxLength: 3}
+            sum: {type: number, format: decimal}
+            self: {$ref: '#/channels/things/messages/thing.made/payload'}
+          patternProperties: {}
+          additionalProperties: {type: boolean}
+          examples:
+"""
+    right = [
+        "null",
+        "{distinct: [1, true, [1]], pair: [1, a], map: {a: 1, b: 2.5}, colour: red, either: null}",
+        "{bytes: abc, sum: 1.25, self: {self: null, more: true}}",
+    ]
+    wrong = [
+        "{distinct: [[1], [1]]}",
+        "{pair: [1]}",
+        "{map: {a: 1, b: 2, c: 3}}",
+        "{colour: green}",
+        "{either: a}",
+        "{bytes: abcd}",
+        "{sum: a}",
+        "{self: {self: 1}}",
+        "{more: 3}",
+    ]
+    lines = "".join(f"            - {example}\n" for example in (*right, *wrong))
+    found = found_in(tmp_path, small(payload=payload + lines))
+    assert [finding.rule for finding in found] == ["example-invalid"] * len(wrong)
+    examples = module_of(tmp_path, monkeypatch, "checked", tmp_path / "asyncapi.yaml")
+    assert examples.THING_MADE.root is None
+    assert constants(rendered(tmp_path / "asyncapi.yaml")["examples.py"]) == [
+        "THING_MADE",
+        "THING_MADE_2",
+        "THING_MADE_3",
+    ]
 
 
 def test_examples_that_multiply_end(tmp_path: Path) -> None:

@@ -133,7 +133,10 @@ class _Maker:
             case "literal":
                 return core_schema.literal_schema(type_.values)
             case "list":
-                return core_schema.list_schema(self._type(type_.parts[0]), **limits)
+                items = core_schema.list_schema(self._type(type_.parts[0]), **limits)
+                if not type_.distinct:
+                    return items
+                return core_schema.no_info_after_validator_function(_distinct, items)
             case "map":
                 key, value = map(self._type, type_.parts)
                 return core_schema.dict_schema(key, value, **limits)
@@ -143,6 +146,12 @@ class _Maker:
                 return core_schema.union_schema([self._type(part) for part in type_.parts])
         schema: CoreSchema = _PLAIN[type_.text](**limits)
         return schema
+
+
+def _distinct(items: list[object]) -> list[object]:
+    if len(set(map(repr, items))) < len(items):  # as the models' `Distinct`
+        raise ValueError("two items are equal")
+    return items
 
 
 def _depth(value: object) -> int:

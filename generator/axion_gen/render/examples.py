@@ -49,9 +49,11 @@ def examples_source(plan: Plan, models: Models, diagnostics: Diagnostics) -> dic
 def _is_valid(
     plan: Plan, models: Models, message: Message, example: Example, diagnostics: Diagnostics
 ) -> bool:
+    if message.tombstone and example.payload is None:
+        return True
     name = models.payloads[message.payload] if message.payload is not None else None
     found = fault(models.shapes, name, example.payload)
-    if found is not None and not (message.tombstone and example.payload is None):
+    if found is not None:
         location, where = _place(example.node, found)
         said = f" {shown(example.name)}" if example.name else ""
         diagnostics.add(
