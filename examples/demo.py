@@ -64,6 +64,7 @@ def main() -> int:
             broker = (*run, f"{SERVICE}.bus", "broker", *listen)
             processes.enter_context(process("broker", broker, service, environment))
             step("Start the embedded broker", lambda: listening(broker_port))
+            step("Migrate its database", lambda: migrate(service, environment))
             processes.enter_context(process("service", (*run, SERVICE), service, environment))
             url = f"http://127.0.0.1:{http_port}"
             step("Start the service", lambda: ready(url))
@@ -120,9 +121,22 @@ def install(service: Path) -> str:
     return f"{len(packages)} packages in its own .venv"
 
 
-def call(command: Sequence[str], folder: Path) -> str:
+def migrate(service: Path, environment: dict[str, str]) -> str:
+    """Run the migrations, the job that comes before the instances."""
+    call((str(python_of(service)), "-m", SERVICE, "migrate"), service, environment)
+    return f"{SERVICE}, operations, and the tables of inbox and outbox"
+
+
+def call(command: Sequence[str], folder: Path, environment: dict[str, str] | None = None) -> str:
     """Run a command to its end; what it printed."""
-    result = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    result = subprocess.run(
+        command,
+        cwd=folder,
+        env={**os.environ, **(environment or {})},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if result.returncode != 0:
         raise StepFailedError(f"{' '.join(command)}\n{result.stdout}{result.stderr}")
     return result.stdout
