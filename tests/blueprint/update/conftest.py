@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 from _pytest.mark import ParameterSet
 
 from ..conftest import clone_of_repository, commit, copier, copy, git
@@ -93,3 +94,21 @@ def copied(copied_once: Copied, tmp_path: Path) -> Copied:
         return Path(shutil.copytree(copied_once(blueprint, version), tmp_path / "items"))
 
     return fresh
+
+
+@pytest.fixture
+def upstream(template: Path, tmp_path: Path) -> Path:
+    """The template at v0.1.0, for the test to release anew."""
+    clone = tmp_path / "axion"
+    git(tmp_path, "clone", "--quiet", str(template), str(clone))
+    return clone
+
+
+@pytest.fixture
+def downstream(service: Path, upstream: Path, tmp_path: Path) -> Path:
+    """A crud-service copied from it at v0.1.0, committed."""
+    folder = Path(shutil.copytree(service, tmp_path / "items"))
+    answers = yaml.safe_load((folder / ".copier-answers.yml").read_text())
+    replace(folder / ".copier-answers.yml", answers["_src_path"], str(upstream))
+    git(folder, "commit", "--quiet", "--all", "--amend", "--no-edit")
+    return folder
