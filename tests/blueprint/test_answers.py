@@ -10,7 +10,7 @@ from copier import run_copy
 from copier.errors import UserMessageError
 from pytest_copie.plugin import Copie
 
-from .conftest import copier, copy, in_service
+from .conftest import ROOT, copier, copy, git, in_service
 
 HOSTILE = {
     "service_name": [
@@ -44,8 +44,52 @@ HOSTILE = {
         ("x" * 201, "use at most 200 characters"),
     ],
     "owner": [(" ", "write one line"), ("x" * 81, "use at most 80 characters")],
-    "blueprint": [("no-service", "choose crud-service"), ("../answers", "choose crud-service")],
+    "blueprint": [
+        ("no-service", "choose crud-service, event-worker or http-gateway"),
+        ("../answers", "choose crud-service, event-worker or http-gateway"),
+    ],
+    "ci": [("gitlab", "choose github or none")],
+    "deploy": [("", "choose kubernetes or none")],
+    "store": [("mongo", "choose memory, redis or sql")],
+    "auth": [("{{ 7 * 7 }}", "choose jwks or oidc")],
 }
+
+
+DEFAULT_NAMES = {
+    "crud-service": "items",
+    "event-worker": "notifications",
+    "http-gateway": "gateway",
+}
+
+
+@pytest.mark.parametrize(("blueprint", "name"), DEFAULT_NAMES.items())
+def test_the_defaults_make_a_service(
+    template: Path, tmp_path: Path, blueprint: str, name: str
+) -> None:
+    service = copy(template, tmp_path / "new", {"blueprint": blueprint})
+    assert (service / "src" / name / "main.py").exists()
+    answers = yaml.safe_load((service / ".copier-answers.yml").read_text())
+    assert answers["copied_as"]["blueprint"] == blueprint
+    assert answers["copied_as"]["service_name"] == name
+
+
+def test_there_are_at_most_twelve_questions() -> None:
+    documents = [
+        question
+        for path in (ROOT / "copier.yml", *(ROOT / "blueprints").glob("*/questions.yml"))
+        for document in path.read_text().split("\n---\n")
+        if not document.startswith("!include")
+        for question in (yaml.safe_load(document) or {}).items()
+    ]
+    asked = {
+        name: question
+        for name, question in documents
+        if not name.startswith("_") and question.get("when", True) is not False
+    }
+    assert 1 <= len(asked) <= 12
+    for name, question in asked.items():
+        assert {"default", "help"} <= question.keys(), name
+        assert "validator" in question or "choices" in question, name
 
 
 @pytest.mark.parametrize(
@@ -96,6 +140,18 @@ def test_a_refusal_does_not_depend_on_tasks(template: Path, tmp_path: Path) -> N
     done = copier("copy", *options, template, tmp_path / "new", cwd=tmp_path)
     assert done.returncode != 0
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("options", [(), ("--skip-tasks",)], ids=["tasks", "no tasks"])
+@pytest.mark.parametrize("switch", ["blueprint=event-worker", "service_name=other", "resource=cup"])
+def test_no_update_makes_another_service_of_it(
+    service: Path, switch: str, options: tuple[str, ...]
+) -> None:
+    done = copier("update", *options, f"--data={switch}", cwd=service)
+    assert done.returncode == 1
+    assert "is not what this service was copied as" in done.stderr
+    assert ("Traceback" in done.stderr) == bool(options)  # Copier's own, where no task may speak
+    assert git(service, "status", "--porcelain", "--ignored") == ""
 
 
 def test_the_prompt_judges_alike(copie: Copie, template: Path) -> None:

@@ -1,0 +1,2 @@
+        create item.events 3
+        create notification.events 3
