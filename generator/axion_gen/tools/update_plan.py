@@ -7,6 +7,7 @@
    marks those of a merge.
 """
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,6 +85,12 @@ def plan(
     clone.run("update-ref", RESULT, result)
     differences = _differences(clone, tree)
     ours = {path.removeprefix(prefix) for path in work.ours}
+    for path in differences["A"]:
+        if os.path.lexists(repository.top / path):
+            raise UpdateError(
+                f"{path} is in the way: the template has a file of this name now, and Git does not"
+                " know yours. Move it, or commit it"
+            )
     ignored = clone.parts("ls-files", "-z", "--others", "--ignored", "--exclude-standard")
     return Plan(
         source=before.source,
@@ -120,8 +127,9 @@ def take_over(repository: Repository, clone: Repository, plan: Plan, head: str) 
         repository.mark(plan.stages)
         repository.run("update-index", "-q", "--unmerged", "--refresh", "--ignore-missing")
     except BaseException:
-        repository.run("read-tree", "--reset", "-u", plan.tree)
-        repository.run("read-tree", "--reset", "-u", head)
+        if not repository.clean():
+            repository.run("read-tree", "--reset", "-u", plan.tree)  # knows what it has added
+            repository.run("read-tree", "--reset", "-u", head)
         raise
 
 
