@@ -1,2 +1,0 @@
-        create {{ resource }}.commands 3
-        create {{ resource }}.events 3
