@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import pytest
+from fastavro import parse_schema
 from hypothesis import HealthCheck, Phase, event, given, settings
 from hypothesis import strategies as st
 
@@ -78,6 +79,10 @@ def generated(text: str, name: str, *, importing: bool) -> bool:
             try:
                 importlib.import_module(f"{package}.bus.handlers")
                 importlib.import_module(f"{package}.bus.client")
+                topics = importlib.import_module(f"{package}.bus.topics")
+                for message in [m for topic in topics.CONTRACT.topics for m in topic.messages]:
+                    if message.codec is not None:
+                        parse_schema(message.codec.schema, _ignore_default_error=True)
             finally:
                 sys.path.remove(place)
                 for module in [name for name in sys.modules if name.partition(".")[0] == package]:

@@ -12,6 +12,7 @@ import fastavro
 import pytest
 from pydantic import BaseModel, ValidationError
 
+from .generating import found_in, small
 from .modelling import Models, models
 
 EVERYTHING = """
@@ -128,6 +129,90 @@ fields:
     assert made.source.count("class A(") == 1
     message = made["Two"].model_validate({"one": {"x": "1"}, "two": {"x": "2"}, "three": []})
     assert made["Two"].model_validate(through_avro(schema_of(made), message)) == message
+
+
+RECORD = "{{type: record, name: R, namespace: n, fields: [{{name: a, type: {}}}]}}"
+
+
+@pytest.mark.parametrize(
+    ("type_", "said"),
+    [
+        ("{type: enum, name: E, symbols: [a-b]}", "`a-b` is no symbol in Avro"),
+        ("{type: enum, name: E, symbols: [A, A]}", "has each symbol once"),
+        ("{type: enum, name: E, symbols: [A], default: B}", "is one of its symbols"),
+        ("{type: enum, name: a-b, symbols: [A]}", "`a-b` is no name in Avro"),
+        ("{type: fixed, name: F, size: 0}", "has a `size`"),
+        ("{type: bytes, logicalType: decimal}", "has a `precision`"),
+        ("{type: bytes, logicalType: decimal, precision: 2, scale: 3}", "from 0 to its precision"),
+        ("{type: fixed, name: F, size: 2, logicalType: decimal, precision: 5}", "more than 4"),
+        ("[string, string]", "each type once"),
+        ("['null', [string]]", "no other union"),
+        ("[]", "has types"),
+        ("{type: record, name: T, fields: [{name: x-y, type: int}]}", "`x-y` is no name in Avro"),
+        (
+            "{type: record, name: T, fields: [{name: x, type: int}, {name: x, type: int}]}",
+            "has each field once",
+        ),
+        ("{type: record, name: R, fields: []}", "`n.R` is something else further up"),
+        ("Missing", "`Missing` is no type of Avro"),
+    ],
+)
+def test_what_fastavro_or_a_registry_would_refuse(tmp_path: Path, type_: str, said: str) -> None:
+    payload = f"schemaFormat: application/vnd.apache.avro\n        schema: {RECORD.format(type_)}"
+    text = small(payload="X").replace("payload: X", f"payload:\n        {payload}")
+    text = text.replace("        schemaFormat", "          schemaFormat")
+    text = text.replace("        schema:", "          schema:")
+    found = [(finding.rule, finding.message) for finding in found_in(tmp_path, text)]
+    assert [rule for rule, _ in found] == ["avro-schema"], found
+    assert said in found[0][1]
+
+
+def test_a_name_from_another_schema_is_an_error(tmp_path: Path) -> None:
+    text = """
+    asyncapi: 3.0.0
+    info: {title: Two, version: 1.0.0}
+    channels:
+      things:
+        address: things
+        messages:
+          one: {payload: {$ref: '#/components/schemas/A'}}
+          two: {payload: {$ref: '#/components/schemas/B'}}
+    operations:
+      take: {action: receive, channel: {$ref: '#/channels/things'}}
+    components:
+      schemas:
+        A:
+          schemaFormat: application/vnd.apache.avro
+          schema: {type: record, name: n.A, fields: [{name: x, type: string}]}
+        B:
+          schemaFormat: application/vnd.apache.avro
+          schema: {type: record, name: n.B, fields: [{name: a, type: A}]}
+    """
+    (finding,) = found_in(tmp_path, text)
+    assert (finding.rule, finding.location.line) == ("avro-reference", 18)
+
+
+def test_what_only_stands_around_a_type_is_left_out(tmp_path: Path) -> None:
+    made = avro_models(
+        tmp_path,
+        """
+type: record
+name: R
+fields:
+  - {name: a, type: {type: {type: string}}}
+  - {name: b, type: {type: ['null', R]}}
+  - {name: c, type: {type: double}, default: 0}
+  - {name: d, type: {type: R, doc: again}}
+""",
+    )
+    schema = schema_of(made)
+    assert [field["type"] for field in schema["fields"]] == [
+        {"type": "string"},
+        ["null", "R"],
+        {"type": "double"},
+        "R",
+    ]
+    fastavro.parse_schema(schema, _ignore_default_error=True)
 
 
 def test_unions_of_records(tmp_path: Path) -> None:

@@ -51,6 +51,7 @@ _LOGICAL: Final[dict[tuple[str, str], Definition]] = {
     ("long", "local-timestamp-micros"): {"type": "string", "format": "date-time-local"},
 }
 """Those that fastavro reads; the others stay what they are made of."""
+_WORDS: Final = {*_PRIMITIVES, *NAMED, "array", "map"}
 _DEFAULTS: Final = {"null", "boolean", "integer", "number", "string"}
 
 
@@ -181,14 +182,17 @@ def _once(schema: object, namespace: str, names: set[str]) -> object:
         return [_once(item, namespace, names) for item in schema]
     if not isinstance(schema, dict):
         return "null" if schema is None else schema  # null without quotes, as YAML has it
-    if schema.get("type") in NAMED:
+    inner = schema.get("type")
+    if isinstance(inner, dict | list) or (isinstance(inner, str) and inner not in _WORDS):
+        return _once(inner, namespace, names)  # what only stands around another type
+    if inner in NAMED:
         namespace, short = full_name(schema.get("name"), schema.get("namespace"), namespace)
         name = f"{namespace}.{short}" if namespace else short
         if name in names:
             return name
         names.add(name)
     result = dict(schema)
-    for key in ("type", "items", "values"):
+    for key in ("items", "values"):
         if key in schema:
             result[key] = _once(schema[key], namespace, names)
     fields = schema.get("fields")

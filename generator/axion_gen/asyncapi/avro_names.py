@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
+from .avro_parts import part_fault
 from .diagnostics import Diagnostics, nearest, shown
 from .documents import Documents
 from .nodes import Node, kind
@@ -35,12 +36,15 @@ class NameReader:
         self._diagnostics = diagnostics
         self._places: dict[Node, Named] = {}
         self._names: dict[str, Named] = {}
+        self._within: dict[str, Node] = {}
+        """Those of the schema that is read just now: it has no others."""
         self._read: dict[Node, bool] = {}
         self._open: set[Node] = set()
 
     def is_avro(self, node: Node) -> bool:
         """Read the named types of a schema; whether it is Avro: what is wrong is diagnosed."""
         if node not in self._read:
+            self._within = {}
             self._read[node] = self._check(node, "")
         return self._read[node]
 
@@ -54,9 +58,7 @@ class NameReader:
 
     def named(self, name: str, namespace: str) -> Named | None:
         """The named type that a name means where it stands."""
-        if "." not in name and namespace:
-            return self._names.get(f"{namespace}.{name}") or self._names.get(name)
-        return self._names.get(name)
+        return self._names.get(_full(name, namespace))
 
     def _check(self, place: Node, namespace: str) -> bool:
         node = self._documents.resolve(place)
@@ -70,9 +72,9 @@ class NameReader:
         return fits
 
     def _check_type(self, node: Node, namespace: str) -> bool:
-        if node.items:
+        if isinstance(node.value, tuple):
             fits = [self._check(item, namespace) for item in node.items]  # all faults are said
-            return all(fits)
+            return all(fits) and self._has_no_fault(node)
         if node.value is None:
             return True  # `null` without quotes, as YAML has it
         if node.text is not None:
@@ -88,33 +90,31 @@ class NameReader:
             if part is None:
                 return self._wrong(type_, f"an Avro {type_.text} has `{key}`")
             return self._check(part, namespace)
-        return self._check(type_, namespace)
+        return self._check(type_, namespace) and self._has_no_fault(node)
 
     def _check_named(self, node: Node, type_: str, namespace: str) -> bool:
-        if node in self._places:
-            return True
         namespace, short = full_name(node.string("name"), node.string("namespace"), namespace)
         if not short:
             return self._wrong(node, f"an Avro {type_} has a `name`")
         named = Named(node, namespace, short)
+        first = self._within.setdefault(named.full, node)
+        if first is not node:
+            return _same(first, node) or self._wrong(
+                node, f"the Avro type {shown(named.full)} is something else further up"
+            )
         known = self._names.setdefault(named.full, named)
         # One that two messages write out in full, each for itself, is one.
         self._places[node] = known if _same(known.node, node) else named
-        if type_ == "enum":
-            symbols = node.get("symbols")
-            if symbols is None or not symbols.items or not all(i.text for i in symbols.items):
-                return self._wrong(symbols or node, "an Avro enum has `symbols`, a list of texts")
-            return True
-        if type_ == "fixed":
-            size = node.get("size")
-            if size is None or not isinstance(size.value, int) or size.value is True:
-                return self._wrong(size or node, "an Avro fixed has a `size`, in bytes")
-            return True
+        if not self._has_no_fault(node):
+            return False
         fields = node.get("fields")
-        if fields is None or not isinstance(fields.value, tuple):
-            return self._wrong(fields or node, "an Avro record has `fields`, a list")
-        fits = [self._check_field(entry, namespace) for entry in fields.items]
+        fits = [self._check_field(entry, namespace) for entry in fields.items] if fields else []
         return all(fits)
+
+    def _has_no_fault(self, node: Node) -> bool:
+        """Whether what it is made of is right, as far as no other schema is needed to say so."""
+        found = part_fault(node, self._documents)
+        return found is None or self._wrong(*found)
 
     def _check_field(self, place: Node, namespace: str) -> bool:
         field_ = self._documents.resolve(place)
@@ -126,9 +126,9 @@ class NameReader:
         return self._check(type_, namespace)
 
     def _check_name(self, node: Node, name: str, namespace: str) -> bool:
-        if name in _PRIMITIVES or self.named(name, namespace) is not None:
+        if name in _PRIMITIVES or _full(name, namespace) in self._within:
             return True
-        if "." in name:
+        if "." in name or self.named(name, namespace) is not None:
             self._diagnostics.add(
                 "avro-reference",
                 f"the Avro type {shown(name)} is not defined in the schema, or not before it",
@@ -146,6 +146,10 @@ class NameReader:
     def _wrong(self, node: Node, message: str, help: str = "correct the Avro schema") -> bool:  # noqa: A002 - as in Diagnostic
         self._diagnostics.add("avro-schema", message, node.location, help)
         return False
+
+
+def _full(name: str, namespace: str) -> str:
+    return f"{namespace}.{name}" if namespace and "." not in name else name
 
 
 def full_name(name: object, own: object, namespace: str) -> tuple[str, str]:

@@ -160,7 +160,8 @@ class _Schema:
     def __init__(self, schema: Any, name: str) -> None:
         self.name = name
         try:
-            self.parsed: Any = fastavro.parse_schema(schema)
+            # A whole number is a default for a `double`, too: others write it so.
+            self.parsed: Any = fastavro.parse_schema(schema, _ignore_default_error=True)
             self._walk = Walk(self.parsed)
         except Exception as error:  # whatever fastavro has to say of a schema
             raise InvalidMessageError(f"{name} is no Avro: {type(error).__name__}") from None
