@@ -21,7 +21,7 @@ LINES = [
     for block in blocks("sh", "console")
     for command in commands(block)
 ]
-OTHERS = {"cd", "curl", "export", "git", "kubectl", "mkdir", "pip", "pre-commit", "python"}
+OTHERS = {"cd", "curl", "export", "git", "kubectl", "mkdir", "pip", "pre-commit", "python", "xargs"}
 """What is no program of ours, and is taken as it stands."""
 
 
