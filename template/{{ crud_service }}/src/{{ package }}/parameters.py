@@ -10,15 +10,16 @@ from fastapi import Depends, Header, HTTPException, Query
 
 from .bus.runtime import identity
 
-VISIBLE: Final = r"^[!-~]([ -~]*[!-~])?$"
 VERSION: Final = r'^("[1-9][0-9]{0,17}"|\*)$'
 BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 Place = tuple[datetime, UUID]
-Name = Annotated[str, Header(pattern=VISIBLE, max_length=1024)]
 
 
-async def project(x_user_id: Name, x_project_id: Name) -> str:
+async def project(
+    x_user_id: Annotated[str, Header()],
+    x_project_id: Annotated[str, Header()],
+) -> str:
     """The caller's project: what is read and changed is in it, and nothing else is there.
 
     It is the one that the middleware has read from the headers, so that a command on Kafka
