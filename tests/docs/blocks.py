@@ -39,10 +39,10 @@ def of_page(page: Path) -> Iterator[Block]:
 
 def commands(block: Block) -> list[str]:
     """The commands of a block of shell, without what continues, comments or answers."""
-    text = re.sub(r"\\\n\s*", " ", block.text)
+    text = re.sub(r"\\\n\s*|(?<=\|)\n\s*", " ", block.text)
     if block.language == "console":
         lines = [line[2:] for line in text.splitlines() if line.startswith("$ ")]
     else:
         lines = text.splitlines()
     stripped = (re.sub(r"(^|\s)#.*", "", line).strip() for line in lines)
-    return [part.strip() for line in stripped if line for part in line.split("&&")]
+    return [part.strip() for line in stripped if line for part in re.split(r"&&|\|", line)]
