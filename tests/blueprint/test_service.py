@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.servers import PostgreSQL
+
 from .conftest import BIN, copy, git, in_service, make, run
 
 NAMES = {
@@ -28,6 +30,40 @@ def test_its_own_tests_pass(service: Path) -> None:
     assert done.returncode == 0, done.stdout
     assert re.search(r"\d\d passed", done.stdout)
     assert "skipped" not in done.stdout
+
+
+@pytest.mark.servers
+def test_its_own_tests_pass_on_postgresql(service: Path, postgresql: PostgreSQL) -> None:
+    done = make(service, "test", f"TEST_DATABASE_URL={postgresql.new_database()}")
+    assert done.returncode == 0, done.stdout
+    assert "skipped" not in done.stdout
+
+
+@pytest.mark.slow
+def test_its_routes_answer_as_its_openapi_document_says(service: Path) -> None:
+    done = make(service, "test-contract")
+    assert done.returncode == 0, done.stdout
+
+
+def test_a_change_of_the_models_is_found_and_make_migration_writes_it(
+    service: Path, tmp_path: Path
+) -> None:
+    changed = tmp_path / "items"
+    shutil.copytree(service, changed)
+    models = changed / "src" / "items" / "models.py"
+    column = "    name: Mapped[str] = mapped_column(String(200))\n"
+    added = "    seen_at: Mapped[datetime | None] = mapped_column(UtcDateTime)\n"
+    models.write_text(models.read_text().replace(column, column + added))
+    in_step = (sys.executable, "-m", "pytest", "--quiet", "tests/test_migrations.py")
+    found = in_service(changed, *in_step)
+    assert found.returncode == 1
+    assert "seen_at" in found.stdout
+    made = make(changed, "migration", "m=Seen when")
+    assert made.returncode == 0, made.stderr
+    again = in_service(changed, *in_step)
+    assert again.returncode == 0, again.stdout
+    linted = in_service(changed, BIN / "ruff", "check")
+    assert linted.returncode == 0, linted.stdout
 
 
 def test_its_own_check_passes(service: Path) -> None:
@@ -185,14 +221,15 @@ def test_make_generate_works_with_uv_and_without(template: Path, tmp_path: Path,
         ("HTTP_PORT", "eighty", "HTTP_PORT: Input should be a valid integer"),
         ("DATABASE_URL", "nowhere", "DATABASE_URL cannot be used"),
         ("DATABASE_URL", "sqlite+aiosqlite:////no/such/folder/x.db", "cannot be reached"),
-        ("DATABASE_URL", "sqlite+aiosqlite:///new.db", "python -m items migrate"),
+        ("DATABASE_URL", "sqlite+aiosqlite:///{folder}/new.db", "python -m items migrate"),
         ("KAFKA_RETRY_ATTEMPTS", "often", "KAFKA_RETRY_ATTEMPTS: Input should be"),
     ],
 )
 def test_a_bad_setting_is_one_clear_line(
-    service: Path, setting: str, value: str, said: str
+    service: Path, tmp_path: Path, setting: str, value: str, said: str
 ) -> None:
-    command = ("env", f"{setting}={value}", sys.executable, "-m", "items")
+    given = value.format(folder=tmp_path)
+    command = ("env", f"{setting}={given}", sys.executable, "-m", "items")
     done = in_service(service, *command)
     assert done.returncode == 1
     assert said in done.stderr
