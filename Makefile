@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: test test-kafka test-slow bench check demo docs format clean
+.PHONY: test test-kafka test-slow bench check demo demo-platform docs release-check format clean
 .DEFAULT_GOAL := test
 
 .venv/installed: pyproject.toml
@@ -37,9 +37,16 @@ check: .venv/installed ## lint, format, types
 demo: .venv/installed ## the whole product on one line, in under a minute
 	$(BIN)/python examples/demo.py
 
+demo-platform: .venv/installed ## gateway, service and worker together, one of them killed, in a minute or two
+	$(BIN)/python -m examples.demo_platform
+
 docs: .venv/installed ## the documentation as a site, .cache/docs/index.html; a link that leads nowhere is an error
 	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --fresh-env docs .cache/docs
 	@echo "The documentation is in .cache/docs/index.html"
+
+release-check: .venv/installed ## before a tag: what an update needs for ever, and updates from every version
+	$(BIN)/python -m tests.blueprint.release_check
+	$(BIN)/python -m pytest -m "slow or not slow" tests/blueprint/update $(PYTEST_OPTIONS)
 
 format: .venv/installed
 	$(BIN)/ruff check --fix-only --quiet .
