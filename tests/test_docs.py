@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import yaml
+from jinja2 import Template
 
 from axion_gen.asyncapi.rules import RULES
 from axion_gen.runtime import KafkaSettings
@@ -76,7 +77,7 @@ def test_every_question_is_documented_with_its_default() -> None:
     )
     files = (ROOT / "copier.yml", *sorted((ROOT / "blueprints").glob("*/questions.yml")))
     asked = [
-        (name, question["default"])
+        (name, Template(question["default"]).render(blueprint="crud-service"))
         for file in files
         for document in yaml.load_all(file.read_text(), _Loader)
         if isinstance(document, dict)
