@@ -66,10 +66,11 @@ class Channels:
             topics: those that operations and replies use.
             also: channels that are used, though not as topics of a known name.
         """
+        wrong = self.diagnostics.has_errors  # then an operation may be meant to use it
         for channel, topic in self.topics.items():
             if topic in topics:
                 self._check_name(channel)
-            elif channel not in also:
+            elif channel not in also and not wrong:
                 self.diagnostics.add(
                     "channel-unused",
                     f"no operation uses the channel {shown(channel.id)}; nothing is generated for"

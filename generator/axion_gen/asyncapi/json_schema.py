@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from .contract import Definition
+from .json_keywords import check_keywords
 from .json_values import ValueReader, described_value
 from .nodes import Node
 
@@ -64,6 +65,7 @@ class JsonSchemaReader:
 
     def _own(self, node: Node, dialect: Dialect) -> Definition:
         types = self._types(node)
+        check_keywords(node, self._schemas.diagnostics)
         definition: Definition = {}
         if types:
             definition["type"] = types[0] if len(types) == 1 else types

@@ -1,5 +1,6 @@
 """The values in a JSON Schema, and its limits to values: checked, and kept as far as they count."""
 
+import re
 from collections.abc import Collection
 from typing import Final
 
@@ -37,7 +38,8 @@ class ValueReader:
         definition: Definition = {}
         choices = node.get("enum")
         if choices is not None and not choices.items:
-            self._keyword(choices, "`enum` is no list of values", "list what is allowed")
+            problem = "is empty" if isinstance(choices.value, tuple) else "is no list of values"
+            self._keyword(choices, f"`enum` {problem}", "list what is allowed")
         elif choices is not None:
             values = [
                 i.value for i in choices.items if self._is_value(i, types, "a value of `enum`")
@@ -150,11 +152,15 @@ class ValueReader:
         try:
             SchemaValidator(core_schema.str_schema(pattern=pattern))
         except SchemaError:
+            none = _is_no_pattern(pattern)
             self._diagnostics.add(
                 "schema-pattern",
-                f"the pattern {shown(pattern)} is not checked: it is none for pydantic",
+                f"the pattern {shown(pattern)} is not checked: it is"
+                f" {'no regular expression' if none else 'none for pydantic'}",
                 location,
-                "use no look-around and no back-reference (the syntax of Rust's regex crate)",
+                "correct it"
+                if none
+                else "use no look-around and no back-reference (the syntax of Rust's regex crate)",
             )
             return False
         return True
@@ -202,6 +208,15 @@ def fits(value: object, type_: str) -> bool:
     return type_ == {"text": "string", "a mapping": "object", "a list": "array"}.get(
         kind(value), "null"
     )
+
+
+def _is_no_pattern(pattern: str) -> bool:
+    """Whether Python, which knows what pydantic's engine does not, takes it for none either."""
+    try:
+        re.compile(pattern)
+    except (re.error, OverflowError, RecursionError):
+        return True
+    return False
 
 
 def _is_literal(value: object) -> bool:

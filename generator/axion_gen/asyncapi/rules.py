@@ -137,6 +137,9 @@ RULES: Final = {
     "schema-renamed": Rule("Two schemas of one name: one has a number added.", Severity.WARNING),
     # schemas
     "schema-keyword": Rule("A keyword of JSON Schema with a value it cannot have."),
+    "schema-keyword-unknown": Rule(
+        "A keyword that no schema has, and that is nearly one.", Severity.WARNING
+    ),
     "schema-contradiction": Rule("A schema that nothing can satisfy."),
     "schema-value": Rule(
         "A default, or a value of `enum`, that is none of its type is left out.", Severity.WARNING
