@@ -75,8 +75,7 @@ def targets() -> set[str]:
     return {
         target
         for file in makefiles
-        for line in re.findall(r"^\.PHONY: (.*)$", file.read_text(), re.MULTILINE)
-        for target in line.split()
+        for target in re.findall(r"^([a-z][a-z-]*):(?!=)", file.read_text(), re.MULTILINE)
     }
 
 
