@@ -178,17 +178,19 @@ def _file_result(outcome: Outcome, file: "Difference") -> dict[str, object]:
 
 
 def _rule_description(rule: str) -> dict[str, object]:
-    # No helpUri: SARIF demands an absolute one, and the documentation comes with the source.
     from .asyncapi.rules import RULES
+    from .origin import page
 
     if rule in RULES:
         text, level = RULES[rule].summary, str(RULES[rule].severity)
     else:
         text, level = STATES[rule.removeprefix("package-").replace("-", " ")], "error"
+    address = page(_DOCUMENTATION)  # SARIF demands an absolute one
     return {
         "id": rule,
         "shortDescription": {"text": text},
         "help": {"text": f"{text} See {_DOCUMENTATION}."},
+        **({} if address is None else {"helpUri": address}),
         "defaultConfiguration": {"level": level},
     }
 

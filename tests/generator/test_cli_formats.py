@@ -9,6 +9,8 @@ from pathlib import Path
 from subprocess import DEVNULL, Popen
 from typing import Any
 
+import pytest
+
 from axion_gen.asyncapi.rules import RULES
 
 from .generating import axion_gen as run
@@ -52,6 +54,34 @@ def test_sarif_has_rules_places_and_what_to_do(tmp_path: Path) -> None:
     described = {rule["id"]: rule for rule in log["tool"]["driver"]["rules"]}
     assert described["unknown-field"]["shortDescription"]["text"] == RULES["unknown-field"].summary
     assert "docs/generator/rules.md" in described["unknown-field"]["help"]["text"]
+
+
+@pytest.mark.parametrize(
+    ("origin", "address"),
+    [
+        ("https://git.example.org/platform/axion.git", "https://git.example.org/platform/axion"),
+        ("https://me:token@git.example.org:8443/axion", "https://git.example.org:8443/axion"),
+        ("ssh://git@git.example.org/axion.git", None),
+        ("file:///srv/axion", None),
+    ],
+)
+def test_sarif_leads_to_the_rules_where_they_are_on_the_web(
+    tmp_path: Path, origin: str, address: str | None
+) -> None:
+    installed = tmp_path / "site" / "axion_gen-0.dist-info"
+    installed.mkdir(parents=True)
+    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: axion-gen\nVersion: 0\n")
+    source = {"url": origin, "vcs_info": {"vcs": "git", "commit_id": "c0ffee"}}
+    (installed / "direct_url.json").write_text(json.dumps(source))
+    (tmp_path / "asyncapi.yaml").write_text(FAULTY)
+    answer = run(
+        *("asyncapi.yaml", "--output", "bus", "--format", "sarif"),
+        cwd=tmp_path,
+        environment={"PYTHONPATH": str(tmp_path / "site")},
+    )
+    rules = json.loads(answer.out)["runs"][0]["tool"]["driver"]["rules"]
+    expected = f"{address}/blob/c0ffee/docs/generator/rules.md" if address else None
+    assert [rule.get("helpUri") for rule in rules] == [expected, expected]
 
 
 def test_sarif_of_a_file_as_a_whole_has_no_region(tmp_path: Path) -> None:
