@@ -73,14 +73,16 @@ async def test_a_schema_is_fetched_once_and_an_unknown_id_is_a_dead_letter(
             for level in (1, 2, 3):
                 value = foreign(generated, other, id_, level)
                 await write(broker.bootstrap_servers, "things", value, headers=HEADERS)
-            value = foreign(generated, other, 77)
-            await write(broker.bootstrap_servers, "things", value, headers=HEADERS)
-            (letter,) = await read(broker.bootstrap_servers, "foreign-dlq", at_least=1)
+            for id_ in (77, registry.add("no JSON")):
+                value = foreign(generated, other, id_)
+                await write(broker.bootstrap_servers, "things", value, headers=HEADERS)
+            letters = await read(broker.bootstrap_servers, "foreign-dlq", at_least=2)
     assert [seen.level for seen in generated.handlers.seen] == [1, 2, 3]
-    assert letter.value == value
-    reason = dict(letter.headers)["x-dlq-error-message"] or b""
-    assert b"the schema registry has no schema 77" in reason
-    assert registry.asked == [f"GET /schemas/ids/{id_}", "GET /schemas/ids/77"]
+    reasons = [dict(letter.headers)["x-dlq-error-message"] or b"" for letter in letters]
+    assert b"the schema registry has no schema 77" in reasons[0]
+    assert b"schema 2 is no Avro" in reasons[1]
+    assert letters[1].value == value
+    assert registry.asked == [f"GET /schemas/ids/{id_}" for id_ in (1, 77, 2)]
 
 
 async def test_while_the_registry_is_away_messages_wait_for_it(
@@ -107,6 +109,33 @@ async def test_while_the_registry_is_away_messages_wait_for_it(
                 await until(lambda: len(generated.handlers.seen) == 2, "both are handled")
         assert await end_offset(broker.bootstrap_servers, "held-dlq") == 0
     assert generated.handlers.seen[0].level == 1
+
+
+async def test_messages_of_known_schemas_do_not_end_the_wait_for_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generated = Generated(tmp_path, "avro_waiting", monkeypatch, FRAMED)
+    other = {**generated.schema, "doc": "another"}
+    with running("waiting") as (broker, registry):
+        settings = settings_of(generated, broker, registry.url)
+        handlers, somebody = generated.handlers, generated.somebody
+        async with generated.kafka("waiting", settings).run(handlers) as bus:
+            await bus.client.emit("things", generated.thing(), metadata=somebody)
+            await until(lambda: len(handlers.seen) == 1, "its schema is known")
+            handlers.free.clear()
+            registry.failing = 503
+            value = foreign(generated, other, registry.add(other))
+            for _ in range(2):  # the second begins after the first has ended
+                await bus.client.emit("things", generated.thing(), metadata=somebody)
+            await write(broker.bootstrap_servers, "things", value, headers=HEADERS)
+            await until(lambda: bus.held.count == 1, "it is held")
+            handlers.free.set()
+            await until(lambda: len(handlers.seen) == 3, "the others have ended")
+            asked = len(registry.asked)
+            await until(lambda: len(registry.asked) >= asked + 3, "it was tried again")
+            registry.failing = None
+            await until(lambda: len(handlers.seen) == 4, "it is handled")
+        assert await end_offset(broker.bootstrap_servers, "waiting-dlq") == 0
 
 
 async def test_a_schema_may_be_made_of_others(

@@ -53,6 +53,7 @@ operations:
 """
 FRAMED = "bindings: {kafka: {schemaIdLocation: payload, schemaIdPayloadEncoding: confluent}}"
 SERVICE = """
+import asyncio
 from typing import final
 
 from {name}.bus.handlers import Context, Handlers
@@ -63,8 +64,11 @@ from {name}.bus.messages import ThingMade
 class Things(Handlers):
     def __init__(self) -> None:
         self.seen: list[ThingMade] = []
+        self.free = asyncio.Event()
+        self.free.set()
 
     async def on_thing_made(self, message: ThingMade, context: Context) -> None:
+        await self.free.wait()
         self.seen.append(message)
 """
 HEADERS = (

@@ -22,6 +22,8 @@ UNKNOWN_S: Final = 60.0
 MOST_REFERENCES: Final = 200
 """So many other schemas a schema may be made of."""
 _REFUSED: Final = (409, 422)
+_UNREADABLE: Final = {"type": "unreadable"}
+"""What is no Avro: whatever is written with it is invalid."""
 
 
 class Registry(Protocol):
@@ -83,21 +85,24 @@ class HttpRegistry:
                 return
             try:
                 answer = await self._rest.ask(f"/schemas/ids/{id_}")
-                self._schemas[id_] = await self._schema(answer)
             except RefusedError as error:
                 if not error.is_not_found:
                     raise unavailable(f"answers {error.status} to the id {id_}") from None
                 if len(self._unknown) >= MOST_UNKNOWN_IDS:
                     self._unknown.clear()
                 self._unknown[id_] = time.monotonic() + UNKNOWN_S
+                return
+            if not isinstance(answer.get("schema"), str):
+                raise unavailable(f"answers to the id {id_} with something other than a schema")
+            try:
+                self._schemas[id_] = await self._schema(answer)
             except (ValueError, TypeError, LookupError, RecursionError):
-                raise unavailable(f"has no readable schema {id_}") from None
+                self._schemas[id_] = _UNREADABLE
 
     async def _schema(self, answer: dict[str, Any]) -> object:
         """The schema of an answer, with those that it refers to."""
-        kind = answer.get("schemaType", "AVRO")
-        if kind != "AVRO":
-            return {"type": str(kind)}  # no reader has it: what is written with it is invalid
+        if answer.get("schemaType", "AVRO") != "AVRO":
+            return _UNREADABLE
         schema = json.loads(answer["schema"])
         others: dict[str, object] = {}
         waiting = list(answer.get("references") or ())

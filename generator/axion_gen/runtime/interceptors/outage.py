@@ -83,7 +83,8 @@ class Outage:
 
     After 1 s, then twice as long each time, to 30 s; at once when another held message has
     succeeded. What fails again after that, or after its handler has succeeded with another
-    message, is not held up by an outage: dead letter.
+    message, is not held up by an outage: dead letter. What cannot be read before a schema is
+    fetched waits for that alone.
     """
 
     held: Held
@@ -133,8 +134,10 @@ class Outage:
                 if held.recoveries == seen:
                     await self.pause(seconds)
                     seconds = min(2 * seconds, LONGEST_PAUSE_S)
-                # What succeeds while this attempt is under way says nothing about it.
-                refuted = held.recoveries > seen or held.is_refuted(delivery, number)
+                # What succeeds while this attempt is under way says nothing about it; nor does
+                # anything about what cannot be read yet: no handler has had it.
+                others_succeed = held.recoveries > seen or held.is_refuted(delivery, number)
+                refuted = others_succeed and delivery.payload is not None
                 seen = held.recoveries
                 delivery.statistics.retried += 1
                 try:
