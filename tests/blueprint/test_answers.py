@@ -49,7 +49,7 @@ HOSTILE = {
         ("../answers", "choose crud-service, event-worker or http-gateway"),
     ],
     "ci": [("gitlab", "choose github or none")],
-    "deploy": [("", "choose kubernetes or none")],
+    "deploy": [("", "choose kubernetes, kubernetes-keda or none")],
     "store": [("mongo", "choose memory, redis or sql")],
     "auth": [("{{ 7 * 7 }}", "choose jwks or oidc")],
 }
