@@ -16,7 +16,7 @@ import pytest
 
 from tests.servers import PostgreSQL
 
-from .conftest import BIN, copy, git, in_service, make, run
+from .conftest import BIN, Finished, copy, git, in_service, make, run
 
 NAMES = {
     "shortest": {"service_name": "s", "resource": "b"},
@@ -94,7 +94,9 @@ def test_no_trace_of_the_template_is_left(service: Path) -> None:
     assert 25 <= len(files) <= 60, "few files, each earning its place"
     for path in files:
         text = (service / path).read_text(encoding="utf-8")
-        assert not re.search(r"\{%|%\}|\{#|(?<!\$)\{\{|\.jinja|_copier", text), path
+        assert not re.search(r"\{%|%\}|\{#|\.jinja|_copier", text), path
+        if not path.startswith("deploy/"):  # whose alerts and dashboard have braces of their own
+            assert not re.search(r"(?<!\$)\{\{", text), path
         assert text == "" or text.endswith("\n"), path
         assert not re.search(r"\n\n\n\n|[ \t]\n|\n\n\Z", text), path
 
@@ -170,29 +172,40 @@ SOURCES = {
 }
 
 
+@pytest.fixture
+def generating(service: Path, tmp_path: Path) -> Path:
+    """A folder with the script that generates, and with a `uvx` that says how it was called."""
+    (tmp_path / "scripts").mkdir()
+    shutil.copy2(service / "Makefile", tmp_path)
+    shutil.copy2(service / "scripts" / "generate.py", tmp_path / "scripts")
+    uvx = tmp_path / "bin" / "uvx"
+    uvx.parent.mkdir()
+    uvx.write_text('#!/bin/sh\necho uvx "$@"\n')
+    uvx.chmod(0o755)
+    return tmp_path
+
+
+def make_generate(folder: Path, answers: str) -> Finished:
+    (folder / ".copier-answers.yml").write_text(answers)
+    path = f"{folder / 'bin'}:{os.environ['PATH']}"
+    return run("make", "--silent", f"PYTHON={sys.executable}", "generate", cwd=folder, PATH=path)
+
+
 @pytest.mark.parametrize("source", SOURCES)
 @pytest.mark.parametrize("version", ["v1.2.0", "v1.1.0-4-g0a1b2c3"])
 def test_make_generate_takes_the_version_of_the_last_update(
-    service: Path, tmp_path: Path, source: str, version: str
+    generating: Path, source: str, version: str
 ) -> None:
-    shutil.copy2(service / "Makefile", tmp_path)
-    answers = f"_commit: {version}\n_src_path: {source}\n"
-    (tmp_path / ".copier-answers.yml").write_text(answers)
-    done = run("make", "--dry-run", "generate", cwd=tmp_path, PATH=f"{BIN}:{os.environ['PATH']}")
+    done = make_generate(generating, f"_commit: {version}\n_src_path: {source}\n")
     expected = SOURCES[source].replace("v1.2.0", version.rpartition("-g")[2])
-    assert (
-        done.stdout == f'uvx --from "{expected}" axion-gen asyncapi.yaml --output src/items/bus\n'
-    )
+    assert done.stdout == f"uvx --from {expected} axion-gen asyncapi.yaml --output src/items/bus\n"
 
 
-def test_make_generate_wants_a_full_path(service: Path, tmp_path: Path) -> None:
-    shutil.copy2(service / "Makefile", tmp_path)
-    (tmp_path / ".copier-answers.yml").write_text("_commit: v1.2.0\n_src_path: ../axion\n")
-    path = f"{BIN}:{os.environ['PATH']}"
-    done = run("make", "--dry-run", "generate", cwd=tmp_path, PATH=path)
+def test_make_generate_wants_a_full_path(generating: Path) -> None:
+    done = make_generate(generating, "_commit: v1.2.0\n_src_path: ../axion\n")
     assert done.returncode != 0
-    assert 'must be an address or a full path, not "../axion"' in done.stderr
-    assert run("make", "help", cwd=tmp_path, PATH=path).returncode == 0
+    assert "_src_path in .copier-answers.yml is '../axion'" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize("uv", [True, False], ids=["uvx", "pip"])
