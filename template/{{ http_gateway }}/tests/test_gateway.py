@@ -120,6 +120,24 @@ async def test_what_a_service_streams_is_passed_on(gateway: AsyncClient, service
     assert lines == ["0", "1", "2"]
 
 
+async def test_a_client_that_leaves_is_told_of(gateway: AsyncClient, service: Service) -> None:
+    left = asyncio.Event()
+
+    async def endless() -> AsyncIterator[bytes]:
+        try:
+            while True:
+                yield b"more\n"
+                await asyncio.sleep(0.01)
+        finally:
+            left.set()
+
+    service.answer = StreamingResponse(endless())
+    async with gateway.stream("GET", "/things") as answer:
+        assert await anext(answer.aiter_lines()) == "more"
+    async with asyncio.timeout(5):
+        await left.wait()
+
+
 PATHS = {
     "/things": 200,
     "/things/": 200,

@@ -85,6 +85,7 @@ class Gateway:
             status = response.status_code
         except HTTPException as error:
             status = error.status_code
+            logger.info("%d: %s", status, error.detail)
             raise
         finally:
             self._metrics.observe(route, status, time.monotonic() - began)
@@ -115,9 +116,7 @@ class Gateway:
             raise HTTPException(502, "the service cannot be reached") from None
         except ValueError:
             raise HTTPException(400, "the path is malformed") from None
-        response = StreamingResponse(_body_of(answer), answer.status_code)
-        response.raw_headers = _end_to_end(answer.headers.raw, without=SERVERS)
-        return response
+        return PassedOn(answer)
 
     async def _body(self, request: Request) -> bytes:
         """The whole body, if it is not too large and comes in time."""
@@ -150,12 +149,20 @@ async def _linger(chunks: AsyncIterator[bytes]) -> None:
                 pass
 
 
-async def _body_of(answer: httpx.Response) -> AsyncIterator[bytes]:
-    try:
-        async for chunk in answer.aiter_raw():
-            yield chunk
-    finally:
-        await answer.aclose()
+class PassedOn(StreamingResponse):
+    """A service's answer, as it comes; if the client leaves, the service is told."""
+
+    def __init__(self, answer: httpx.Response) -> None:
+        super().__init__(answer.aiter_raw(), answer.status_code)
+        self.raw_headers = _end_to_end(answer.headers.raw, without=SERVERS)
+        self._answer = answer
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            await self._answer.aclose()
 
 
 def _target(request: Request) -> tuple[str, bytes]:
