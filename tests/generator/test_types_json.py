@@ -265,8 +265,8 @@ def test_names_that_python_does_not_allow(tmp_path: Path) -> None:
     names += ["list", "date", "id", "İd", "a b", "self", "Any", "datetime", "model_x", "__init__"]
     made = models(tmp_path, fields(*(f'"{name}": {{type: string}}' for name in names)))
     assert list(made["ThingMade"].model_fields) == [
-        "class_", "order_id", "id", "id_", "type", "field_1st", "field", "json_", "model_config_",
-        "str_", "list_", "date", "id__", "İd", "a_b", "self", "Any_", "datetime_", "model_x",
+        "class_", "order_id", "id_", "id__", "type", "field_1st", "field", "json_", "model_config_",
+        "str_", "list_", "date", "id", "İd", "a_b", "self", "Any_", "datetime_", "model_x",
         "init__",
     ]  # fmt: skip
     text = "{" + ",".join(f'"{name}":"x"' for name in names) + "}"

@@ -3,14 +3,15 @@
 from pathlib import Path
 
 from ..asyncapi.contract import Contract
-from ..asyncapi.diagnostics import Diagnostics, Location
+from ..asyncapi.diagnostics import Diagnostics, Location, shown
 from ..lock import LOCK, lock_text
 from ..surface import surface
 from .examples import examples_source
 from .formatting import formatted
-from .models import ModelsError, messages_source, schema_models
+from .models import Models, ModelsError, messages_source, schema_models
 from .package import modules
-from .plan import plan
+from .plan import Plan, plan
+from .shapes import Class
 
 
 def render(
@@ -34,6 +35,7 @@ def render(
         models = schema_models(names)
         sources = {"messages.py": messages_source(names, models), **modules(names, models)}
         sources |= examples_source(names, models, diagnostics)
+        _warn_of_renamed(names, models, diagnostics)
     except RecursionError:
         diagnostics.add(
             "too-complex",
@@ -60,6 +62,29 @@ def render(
         silent=not list(diagnostics),
     )
     return dict(sorted(files.items()))
+
+
+def _warn_of_renamed(names: Plan, models: Models, diagnostics: Diagnostics) -> None:
+    """Say which properties have other names in Python, for others have theirs."""
+    for (class_, wire), attribute in models.renamed.items():
+        shape = models.shapes[class_]
+        if isinstance(shape, Class) and shape.fields[wire].attribute == attribute:
+            diagnostics.add(
+                "name-collision",
+                f"{shown(wire)} is `{attribute}` in the class `{class_}`:"
+                f" `{attribute.rstrip('_')}` is another property",
+                _place(names, class_),
+                "give one of them another name, before the names are used",
+            )
+
+
+def _place(names: Plan, class_: str) -> Location:
+    """Where the schema of a class stands, or the one that it is within."""
+    within = [id_ for id_, name in names.schemas.items() if class_.startswith(name)]
+    nearest = max(within, key=lambda id_: len(names.schemas[id_]), default=None)
+    if nearest is None:
+        return Location(names.contract.sources[0])
+    return names.contract.schemas[nearest].location
 
 
 def _runtime() -> dict[str, str]:

@@ -78,10 +78,15 @@ class ClassMaker:
         for wire, owner in inherited.items():
             if wire in said and not self._overrides(made, wire, said[wire], owner):
                 return False
+        taken = {self._inherited(base, wire).attribute: wire for wire, base in inherited.items()}
+        if len(taken) < len(inherited) or any(taken.get(wire, wire) != wire for wire in said):
+            return False  # what one is called in Python is another's name on the wire
+        names = _attribute_names([wire for wire in said if wire not in inherited], set(taken))
         for wire, definition in said.items():
             if wire not in inherited:
                 made.properties[wire] = definition
                 made.fields[wire] = self._field(made, wire, definition)
+                self._rename(made, wire, names[wire])
         made.fields = {wire: made.fields[wire] for wire in said if wire in made.fields}
         return True
 
@@ -90,8 +95,7 @@ class ClassMaker:
         before = base.properties[wire]
         after = definition if definition == before else _both(before, definition)
         tightened = wire in made.required and wire not in base.required
-        old = field_of(self._shaper.shapes, base, wire)
-        assert old is not None  # noqa: S101 - it has the property
+        old = self._inherited(base, wire)
         if _same(after, before):
             return not tightened
         if tightened or not _is_scalar(after):
@@ -104,15 +108,23 @@ class ClassMaker:
         made.fields[wire] = new
         return True
 
+    def _inherited(self, base: Class, wire: str) -> Field:
+        field = field_of(self._shaper.shapes, base, wire)
+        assert field is not None  # noqa: S101 - it has the property
+        return field
+
     def _field(self, made: Class, wire: str, definition: Definition) -> Field:
         type_ = self._shaper.type(definition, made.name + name_part(wire))
-        taken = {field.attribute for field in made.fields.values()}
-        attribute = attribute_name(wire)
-        while attribute in taken:
-            attribute += "_"
         required = wire in made.required
         default = None if required else self._default(type_, definition)
-        return Field(attribute, type_, required, default, said(definition))
+        return Field(attribute_name(wire), type_, required, default, said(definition))
+
+    def _rename(self, made: Class, wire: str, attribute: str) -> None:
+        """Call a property otherwise, if another one has its name in Python."""
+        field = made.fields[wire]
+        if field.attribute != attribute:
+            self._shaper.renamed[made.name, wire] = attribute
+            field.attribute = attribute
 
     def _default(self, type_: Type, definition: Definition) -> str | None:
         value = definition.get("default")
@@ -124,6 +136,20 @@ class ClassMaker:
                 (f"{type_.text}.{name}" for name, v in shape.members.items() if v == value), None
             )
         return leaves.default_of(type_, value)
+
+
+def _attribute_names(wires: list[str], inherited: set[str]) -> dict[str, str]:
+    """The attribute of each property; one that may keep its own name does, whatever comes to it."""
+    names = {w: w for w in wires if attribute_name(w) == w and w not in inherited}
+    taken = inherited | set(names)
+    for wire in wires:
+        if wire not in names:
+            name = attribute_name(wire)
+            while name in taken:
+                name += "_"
+            names[wire] = name
+            taken.add(name)
+    return names
 
 
 def _rename_shadows(made: Class) -> None:

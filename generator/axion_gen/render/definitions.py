@@ -40,6 +40,8 @@ class Shaper:
         """Of payloads that are in a class of their message's name."""
         self.unions: list[tuple[Type, list[str | None]]] = []
         """All unions, and of each option the schema it refers to."""
+        self.renamed: dict[tuple[str, str], str] = {}
+        """Of a class and a property another name, for its own is that of another property."""
         self.schemas: dict[str, Schema] = dict(plan.contract.schemas)
         self.composer = Composer(self.schemas)
         self._classes = ClassMaker(self)

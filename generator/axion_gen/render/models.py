@@ -1,6 +1,6 @@
 """`messages.py`: the schemas of a contract as models, and the classes of its messages."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -44,12 +44,14 @@ class Models:
     """The class or alias of each schema, by its id."""
     wrapped: frozenset[str] = frozenset()
     """The schemas that have no name of their own, but that of the message they are in."""
+    renamed: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """Of a class and a property the attribute, where another property has that name already."""
 
 
 def schema_models(plan: Plan) -> Models:
     """The schemas of a contract as classes and type aliases."""
     shaper = Shaper(plan)
-    return Models(shaper.shapes, shaper.payloads, frozenset(shaper.wrapped))
+    return Models(shaper.shapes, shaper.payloads, frozenset(shaper.wrapped), shaper.renamed)
 
 
 def messages_source(plan: Plan, models: Models) -> str:
