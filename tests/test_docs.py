@@ -92,3 +92,11 @@ class _Loader(yaml.SafeLoader):
 
 
 _Loader.add_constructor("!include", lambda _loader, _node: None)
+
+
+def test_every_alert_of_a_service_is_documented() -> None:
+    text = (ROOT / "docs" / "operations.md").read_text()
+    rules = (ROOT / "template" / "{{ kubernetes }}" / "monitoring.yaml.jinja").read_text()
+    alerts = re.findall(r"alert\('(\w+)'", rules)
+    assert alerts
+    assert {name for name in alerts if f"`{name}`" not in text} == set()
