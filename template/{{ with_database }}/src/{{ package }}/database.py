@@ -3,7 +3,7 @@
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Final, Self
 
-from sqlalchemy import event, text
+from sqlalchemy import event, make_url, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import (
     AsyncEngine,
@@ -14,8 +14,8 @@ from sqlalchemy.ext.asyncio import (
 
 from .bus.runtime import StartError
 
-TIMEOUT_S: Final = 5
-"""To connect, or in SQLite for the lock of another writer."""
+TIMEOUT_S: Final = {"sqlite": 30, "postgresql": 5}
+"""For SQLite's lock, which one writer at a time has; to connect to PostgreSQL."""
 
 
 class Database:
@@ -25,11 +25,11 @@ class Database:
         try:
             self.engine = create_async_engine(
                 url,
-                connect_args={"timeout": TIMEOUT_S},
+                connect_args={"timeout": TIMEOUT_S[make_url(url).get_backend_name()]},
                 pool_size=20,  # handlers (KAFKA_MAX_CONCURRENT_HANDLERS), requests, the bus itself
                 hide_parameters=True,  # errors are logged; the rows of projects are not
             )
-        except (SQLAlchemyError, ImportError, TypeError, ValueError):
+        except (SQLAlchemyError, ImportError, LookupError, TypeError, ValueError):
             # Without the URL and the error, which may quote a password.
             raise StartError(
                 "DATABASE_URL cannot be used: it must look like sqlite+aiosqlite:///items.db or"
