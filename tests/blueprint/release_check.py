@@ -20,9 +20,16 @@ def problems(old: Read, new: Read) -> Iterator[str]:
     yield from _questions(old, new)
     yield from _tasks(configuration(new))
     before, after = configuration(old), configuration(new)
+    skipped = _list(after, "_skip_if_exists")
     for path in _list(before, "_skip_if_exists"):
-        if path not in _list(after, "_skip_if_exists"):
+        if re.sub(r"\{\{.*?\}\}", "*", path) not in skipped:
             yield f"_skip_if_exists: {path} was the user's, and an update would change it now"
+    for path in skipped:
+        if "{{" in path:
+            yield (
+                f"_skip_if_exists: {path} needs an answer, and Copier has none yet where it reads"
+                " this for a service that has deleted a file: the update ends with a traceback"
+            )
     for path in _list(before, "_exclude"):
         if path not in _list(after, "_exclude"):
             yield f"_exclude: {path} was left to the user, and an update would delete it now"

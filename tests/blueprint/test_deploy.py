@@ -9,11 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import kubernetes_validate
+import kubernetes_validate  # type: ignore[import-untyped]  # ships no types
 import pytest
 import yaml
 from cloudcoil.models.keda.v1alpha1 import ScaledObject
 from cloudcoil.models.prometheus_operator.v1 import PodMonitor, PrometheusRule
+from pydantic import BaseModel
 
 from .conftest import BIN, copier, in_service, run
 
@@ -22,7 +23,7 @@ SERVICES = {
     "event-worker": {"service_name": "notices", "store": "sql", "deploy": "kubernetes-keda"},
     "http-gateway": {"service_name": "gate", "deploy": "kubernetes-keda"},
 }
-OPERATORS = {
+OPERATORS: dict[str, type[BaseModel]] = {
     "ScaledObject": ScaledObject,
     "PodMonitor": PodMonitor,
     "PrometheusRule": PrometheusRule,

@@ -56,6 +56,10 @@ HURTS = {
     "secret": (("default: us", "default: us, secret: true"), "owner: is secret"),
     "another type": (("{type: str, default: us}", "{type: int, default: 1}"), "owner: has another"),
     "the user's path": (("[/asyncapi.yaml]", "[]"), "_skip_if_exists: /asyncapi.yaml"),
+    "an answer too early": (
+        ("[/asyncapi.yaml]", "[/asyncapi.yaml, '/src/{{ package }}/']"),
+        "_skip_if_exists: /src/{{ package }}/ needs an answer",
+    ),
     "a path left to the user": (("[/old.txt]", "[]"), "_exclude: /old.txt"),
     "a task's guard": (("_copier_operation == 'copy'", "true"), "_tasks: number 1 has no guard"),
     "a bare task": (("_tasks:", "_tasks:\n  - generate"), "_tasks: number 1 has no guard"),

@@ -90,11 +90,14 @@ def test_not_a_line_of_the_users_is_lost(
         git(history, "checkout", "--quiet", version)
         made = run(*generator, "src/items/bus", cwd=service, PYTHONPATH=str(history / "generator"))
         assert made.returncode == 0, made.stderr
-    commit(service, "Edit everything")
+    edited.remove("Dockerfile")
+    git(service, "rm", "--quiet", "--force", "Dockerfile")
+    commit(service, "Edit everything, and delete a file")
     before = {path: (service / path).read_bytes() for path in edited}
 
     update(service, target)
 
+    assert not (service / "Dockerfile").exists()
     gone = [path for path in edited if not (service / path).exists()]
     assert gone == [], "dropped or renamed: name them in _exclude (docs/releasing.md)"
     for path, content in before.items():
