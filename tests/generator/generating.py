@@ -109,6 +109,7 @@ def package(folder: Path, document: Path, name: str) -> Path:
 def imported(monkeypatch: pytest.MonkeyPatch, folder: Path, module: str) -> ModuleType:
     """Import a module of a package below a folder."""
     monkeypatch.syspath_prepend(str(folder))
+    importlib.invalidate_caches()  # it may have looked there in this very moment
     return importlib.import_module(module)
 
 
