@@ -1,6 +1,7 @@
 """The bus with a SQL store: records in; rows, records and letters out."""
 
 import asyncio
+import logging
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -104,8 +105,9 @@ async def test_the_attempt_that_succeeds_is_the_only_one_with_effects(
 
 
 async def test_a_record_that_was_produced_twice_has_one_effect(
-    broker: EmbeddedBroker, engine: AsyncEngine
+    broker: EmbeddedBroker, engine: AsyncEngine, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.INFO)
     bus, message_id = bus_on(broker, engine), uuid4()
     async with bus.run(Creates()):
         for _ in range(2):
@@ -117,6 +119,8 @@ async def test_a_record_that_was_produced_twice_has_one_effect(
     assert await rows(engine, OUTCOMES) == [("duplicate",), ("handled",)]
     assert (statistics.handled, statistics.duplicates) == (1, 1)
     assert await end_offset(broker.bootstrap_servers, "item.events") == 1
+    (said,) = [line for line in caplog.messages if line.endswith("skipped")]
+    assert said.endswith("@1: its message was handled from another record, skipped")
 
 
 async def test_a_handler_that_runs_too_long_leaves_nothing_behind(

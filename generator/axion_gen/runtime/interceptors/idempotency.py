@@ -48,7 +48,7 @@ class _Once:
             delivery.outcome = "duplicate"
             delivery.statistics.duplicates += 1
             turn_to(delivery)
-            logger.info("%s: already processed, skipped", delivery.place)
+            logger.info("%s: %s, skipped", delivery.place, begun.reason)
             return None
         delivery.deliveries = begun.deliveries
         rest = self.following(delivery)

@@ -1,7 +1,6 @@
 """That a record is begun is noted before anything is done with it."""
 
 import json
-import logging
 from collections.abc import Sequence
 from typing import Final
 
@@ -18,7 +17,6 @@ from sqlalchemy.ext.asyncio import (  # type: ignore[import-not-found,unused-ign
     AsyncEngine,
 )
 
-from ..context import turn_to
 from ..delivery import Delivery
 from ..stores.base import Begun
 from ..stores.marks import warn_of_topic_made_again
@@ -27,10 +25,9 @@ from .statements import Statement
 from .tables import inbox, now_ms
 from .turns import in_transaction
 
-logger = logging.getLogger(__name__)
-
 NEW: Final = Begun()
 PROCESSED: Final = Begun(processed=True)
+REPEATED: Final = Begun(processed=True, reason="its message was handled from another record")
 
 
 class Notes:
@@ -101,11 +98,7 @@ class Notes:
         added, begun = await in_transaction(self._engine, add)
         for delivery in deliveries:
             outcome = added.get(delivery.key)
-            if outcome is not None:
-                turn_to(delivery)
-                message_id = rows[delivery.key]["message_id"]
-                logger.info("%s: message %s was handled before", delivery.place, message_id)
-            begun.setdefault(delivery.key, NEW if outcome is None else PROCESSED)
+            begun.setdefault(delivery.key, NEW if outcome is None else REPEATED)
         return [begun[delivery.key] for delivery in deliveries]
 
     def _add_known(

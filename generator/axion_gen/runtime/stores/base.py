@@ -18,6 +18,8 @@ class Begun:
 
     processed: bool = False
     """It was brought to its end before: skip it."""
+    reason: str = "already processed"
+    """Why it is skipped, for people."""
     deliveries: int = 1
     """How often it was begun and not brought to an end, this time included."""
 
