@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from sqlalchemy import String
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
@@ -14,6 +15,6 @@ class SeenItem(Base):
 
     __tablename__ = "seen_items"
 
-    project_id: Mapped[str] = mapped_column(primary_key=True)
+    project_id: Mapped[str] = mapped_column(String(1024), primary_key=True)
     id: Mapped[UUID] = mapped_column(primary_key=True)
     version: Mapped[int]
