@@ -65,6 +65,12 @@ def written(message: BaseModel) -> str:
     return serializer.to_json(message, by_alias=True, exclude_unset=True).decode()
 
 
+def fields(*lines: str, required: str = "") -> str:
+    """An object of some properties, in YAML."""
+    demanded = f"\nrequired: [{required}]" if required else ""
+    return "type: object\nproperties:\n" + "\n".join(f"  {line}" for line in lines) + demanded
+
+
 def models(folder: Path, payload: str, schemas: str = "{}") -> Models:
     """The models of a payload and of schemas beside it, both in YAML."""
     text = DOCUMENT.replace("PAYLOAD", indent(payload.strip("\n"), " " * 10))

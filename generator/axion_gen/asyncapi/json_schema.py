@@ -1,9 +1,11 @@
 """JSON Schema (draft 7, 2020-12, and OpenAPI's), reduced to what becomes a Python type.
 
-Left behind are the keywords that no type can say: `not`, `if`, `contains`, `dependentRequired`
-and their like. A receiver is a little more generous for it; what is left is checked.
+Left behind are the keywords that no type can say: `not`, `contains`, `dependentRequired` and their
+like; of `then`, `else` and `dependentSchemas` it is kept which properties there may be. A receiver
+is a little more generous for it; what is left is checked.
 """
 
+from collections.abc import Iterator
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 
 TYPES: Final = ("null", "boolean", "integer", "number", "string", "array", "object")
 _COMBINERS: Final = ("allOf", "anyOf", "oneOf")
+_CONDITIONAL: Final = ("then", "else")
+_DEPENDENT: Final = ("dependentSchemas", "dependencies")
 
 
 class Dialect(Enum):
@@ -109,10 +113,11 @@ class JsonSchemaReader:
             for name, part in structure.entries(node.get("properties"), "`properties`").items()
             if part.value is not False  # it must not be there
         }
-        if properties:
-            definition["properties"] = {
-                name: self._part(part, dialect) for name, part in properties.items()
-            }
+        parts: Definition = {name: self._part(p, dialect) for name, p in properties.items()}
+        for name in self._sometimes(node, set()):
+            parts.setdefault(name, {})  # of any type: what is said there does not always count
+        if parts:
+            definition["properties"] = parts
         required = [
             item.text
             for item in structure.items(node.get("required"), "`required`")
@@ -127,7 +132,10 @@ class JsonSchemaReader:
                 for pattern, part in patterns.items()
                 if self._values.is_pattern(pattern, part.location)
             }
-        additional = node.get("additionalProperties")
+        names = node.get("propertyNames")
+        if names is not None:
+            definition["propertyNames"] = self._part(names, dialect)
+        additional = node.get("additionalProperties") or node.get("unevaluatedProperties")
         if additional is None:
             return definition
         if isinstance(additional.value, bool):
@@ -136,12 +144,25 @@ class JsonSchemaReader:
             definition["additionalProperties"] = self._part(additional, dialect)
         return definition
 
+    def _sometimes(self, node: Node, seen: set[Node]) -> Iterator[str]:
+        """The properties that conditions and dependencies describe."""
+        dependent = [part for k in _DEPENDENT if (e := node.get(k)) for part in e.mapping.values()]
+        for part in (*(node.get(k) for k in _CONDITIONAL), *dependent):
+            schema = self._schemas.documents.resolve(part)
+            if schema is not None and schema not in seen:
+                seen.add(schema)
+                properties = self._schemas.documents.resolve(schema.get("properties"))
+                yield from properties.mapping if properties is not None else ()
+                yield from self._sometimes(schema, seen)
+
     def _arrays(self, node: Node, dialect: Dialect) -> Definition:
         """`items`, and those of a tuple, as 2020-12 writes them."""
         items, rest = node.get("items"), node.get("additionalItems")
         first = node.get("prefixItems")
         if first is None and items is not None and isinstance(items.value, tuple):
             first, items = items, rest
+        if items is None and node.get("contains") is None:
+            items = node.get("unevaluatedItems")
         definition: Definition = {}
         if first is not None and first.items:
             definition["prefixItems"] = [self._part(item, dialect) for item in first.items]

@@ -48,9 +48,15 @@ class ValueReader:
                 # `1` and `true` are equal in Python.
                 definition["enum"] = list({(type(v), v): v for v in values}.values())
                 definition |= _enum_names(node, values)
+            elif values and not types:
+                definition["type"] = _types_of(values)
         constant = node.get("const")
-        if constant is not None and _is_literal(self._fitting(constant, types, "`const`").value):
-            definition["const"] = constant.value
+        if constant is not None:
+            value = self._fitting(constant, types, "`const`").value
+            if _is_literal(value):
+                definition["const"] = value
+            elif not types:
+                definition["type"] = _types_of([value])
         default = node.get("default")
         if default is not None and self._is_default(default, types):
             allowed = definition.get("enum")
@@ -208,6 +214,13 @@ def fits(value: object, type_: str) -> bool:
     return type_ == {"text": "string", "a mapping": "object", "a list": "array"}.get(
         kind(value), "null"
     )
+
+
+def _types_of(values: Collection[object]) -> list[str]:
+    """The types of values that no `Literal` can hold."""
+    types = ("null", "boolean", "integer", "number", "string", "array", "object")
+    found = [next(type_ for type_ in types if fits(value, type_)) for value in values]
+    return [t for t in dict.fromkeys(found) if t != "integer" or "number" not in found]
 
 
 def _is_no_pattern(pattern: str) -> bool:

@@ -6,7 +6,7 @@ from ..asyncapi.contract import Definition
 from . import leaves
 from .composing import Composed, intersected, part, parts_of_text
 from .names import attribute_name, name_part
-from .shapes import Class, EnumClass, Field, Type, field_of
+from .shapes import Class, EnumClass, Field, Type, any_type, field_of
 from .text import literal, said
 
 if TYPE_CHECKING:
@@ -42,9 +42,18 @@ class ClassMaker:
             self._inherits(made, own, bases)
         made.bases = [base.name for base in bases]
         _rename_shadows(made)
-        additional = part(composed.own, "additionalProperties")
-        if additional:
-            made.extra = self._shaper.type(additional, f"{name}Value")
+        made.extra = self._extra(name, composed.own)
+
+    def _extra(self, name: str, own: Definition) -> Type | None:
+        """What properties of other names are; None: they are not kept."""
+        patterns = part(own, "patternProperties") or {}
+        additional = part(own, "additionalProperties")
+        if not additional:
+            # One that fits no pattern is none of ours, and may be anything.
+            return any_type() if patterns else None
+        known = [additional, *(d for d in patterns.values() if isinstance(d, dict))]
+        types = [self._shaper.type(definition, f"{name}Value") for definition in known]
+        return leaves.any_of(types, null=False)
 
     def _bases(self, ids: list[str]) -> list[Class]:
         bases = [self._shaper.base(id_) for id_ in ids]
@@ -93,7 +102,7 @@ class ClassMaker:
     def _overrides(self, made: Class, wire: str, definition: Definition, base: Class) -> bool:
         """Say of an inherited property what is new; whether a subclass may."""
         before = base.properties[wire]
-        after = definition if definition == before else _both(before, definition)
+        after = before if definition in (before, {}) else _both(before, definition)
         tightened = wire in made.required and wire not in base.required
         old = self._inherited(base, wire)
         if _same(after, before):

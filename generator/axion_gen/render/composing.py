@@ -201,7 +201,7 @@ def _intersected_parts(one: Definition, other: Definition) -> Definition:
             result[keyword] = first | {
                 key: _both(first.get(key, value), value) for key, value in second.items()
             }
-    for keyword in ("items", "additionalProperties"):
+    for keyword in ("items", "additionalProperties", "propertyNames"):
         first, second = part(one, keyword), part(other, keyword)
         if first is not None and second is not None:
             result[keyword] = _both(first, second)
@@ -219,6 +219,8 @@ def parts_of_text(definition: Definition, key: str) -> list[str]:
 def _both(one: object, other: object) -> object:
     if one == other or not isinstance(one, dict) or not isinstance(other, dict):
         return other
+    if not one or not other:
+        return one or other
     if not one.keys() & set(_COMBINERS) and not other.keys() & set(_COMBINERS):
         return intersected(one, other)
     return {"allOf": [one, other]}

@@ -226,7 +226,7 @@ class Shaper:
         patterns = part(own, "patternProperties") or {}
         additional = part(own, "additionalProperties")
         closed = own.get("additionalProperties") is False
-        key = Type("plain", "str")
+        key = self._key(own)
         types = [
             self.type(value, f"{name}Value")
             for value in patterns.values()
@@ -235,9 +235,24 @@ class Shaper:
         if additional is not None or not (types and closed):
             types.append(self.type(additional or {}, f"{name}Value"))
         elif len(patterns) == 1:
-            key.limits = {"pattern": next(iter(patterns))}
+            key = Type("plain", "str", limits={"pattern": next(iter(patterns))})
         value = leaves.any_of(types, null=False)
         return Type("map", parts=[key, value], limits=leaves.map_limits(own))
+
+    def _key(self, own: Definition) -> Type:
+        """What the properties of a map are called: texts, of which `propertyNames` may say more."""
+        names = part(own, "propertyNames") or {}
+        composed = self.composer.compose(names)
+        text = {"type": "string"} | composed.own
+        key = leaves.values(text) or leaves.scalar(text, "string")
+        if composed.bases or composed.unions or text["type"] != "string" or not _is_text(key):
+            return Type("plain", "str")
+        reference = names.get("$ref")
+        return self.type(names, "") if isinstance(reference, str) else key
+
+
+def _is_text(type_: Type) -> bool:
+    return not type_.null and all(isinstance(value, str) for value in type_.values)
 
 
 def _meant(own: Definition) -> list[str]:

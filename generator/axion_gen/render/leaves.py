@@ -1,7 +1,10 @@
 """Definitions without parts: scalars, their limits and values, as types of Python."""
 
 import math
+from collections.abc import Callable, Mapping
+from datetime import date, datetime, time
 from typing import Final
+from uuid import UUID
 
 from ..asyncapi.contract import Definition
 from .composing import types_of
@@ -29,6 +32,13 @@ _TEXT_LIMITS: Final = {"minLength": "min_length", "maxLength": "max_length", "pa
 _ARRAY_LIMITS: Final = {"minItems": "min_length", "maxItems": "max_length"}
 _MAP_LIMITS: Final = {"minProperties": "min_length", "maxProperties": "max_length"}
 
+_READERS: Final[Mapping[str, tuple[str, Callable[[str], object]]]] = {
+    "UUID": ("UUID", UUID),
+    "datetime.date": ("datetime.date.fromisoformat", date.fromisoformat),
+    "AwareDatetime": ("datetime.datetime.fromisoformat", datetime.fromisoformat),
+    "datetime.time": ("datetime.time.fromisoformat", time.fromisoformat),
+}
+"""How a default is read that is a text in the document."""
 _LARGEST: Final = 1e300
 """Of what is compared with a float."""
 
@@ -82,24 +92,42 @@ def map_limits(definition: Definition) -> dict[str, object]:
 
 def default_of(type_: Type, value: object) -> str | None:
     """A default as it is written; None where the type would have to make something of it."""
-    if value is None or type_.kind == "union":
+    if value is None:
         return None
+    if type_.kind == "union":
+        found = (default_of(part, value) for part in type_.parts)
+        return next((text for text in found if text is not None), None)
     if type_.kind == "literal":
         return repr(value) if any(_same(value, choice) for choice in type_.values) else None
     if type_.kind == "list" and isinstance(value, list):
         items = [default_of(type_.parts[0], item) for item in value]
         return None if None in items else f"[{', '.join(map(str, items))}]"
     if type_.kind == "map" and isinstance(value, dict):
-        entries = {key: default_of(type_.parts[1], item) for key, item in value.items()}
-        if None in entries.values():
+        key, item = type_.parts
+        entries = {default_of(key, k): default_of(item, v) for k, v in value.items()}
+        if None in entries or None in entries.values():
             return None
-        return "{" + ", ".join(f"{key!r}: {item}" for key, item in entries.items()) + "}"
+        return "{" + ", ".join(f"{k}: {v}" for k, v in entries.items()) + "}"
     if type_.kind != "plain":
         return None
     if type_.text == "float" and isinstance(value, int | float) and not isinstance(value, bool):
         return repr(float(value)) if abs(value) < _LARGEST else None
+    if type_.text in _READERS and isinstance(value, str):
+        return _read_default(type_.text, value)
     wanted = {"str": str, "int": int, "bool": bool}.get(type_.text)
     return repr(value) if wanted is not None and type(value) is wanted else None
+
+
+def _read_default(name: str, value: str) -> str | None:
+    """A default that is text in the document and something else in Python."""
+    source, reader = _READERS[name]
+    try:
+        read = reader(value)
+    except ValueError:
+        return None
+    if isinstance(read, datetime) and read.tzinfo is None:
+        return None
+    return f"{source}({value!r})"
 
 
 def any_of(types: list[Type], *, null: bool) -> Type:
