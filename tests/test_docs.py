@@ -10,6 +10,7 @@ from axion_gen.asyncapi.rules import RULES
 from axion_gen.runtime import KafkaSettings
 from axion_gen.runtime.metrics import BusCollector
 
+from . import stopping
 from .runtime.items import Bus
 
 ROOT = Path(__file__).parent.parent
@@ -25,6 +26,16 @@ def test_every_setting_is_documented_with_its_default_and_meaning() -> None:
         (f"KAFKA_{name.upper()}", str(field.default or ""), field.description)
         for name, field in KafkaSettings.model_fields.items()
     ]
+
+
+def test_every_step_of_a_stop_is_documented_with_its_limit() -> None:
+    text = (ROOT / "docs" / "runtime" / "settings.md").read_text()
+    documented = re.findall(r"^\| ([a-z ]+) \| (\d+) \|", text, re.MULTILINE)
+    steps = stopping.steps_of_the_bus(KafkaSettings())
+    assert documented == [(step, f"{seconds:g}") for step, seconds in steps.items()]
+    together = sum(steps.values())
+    rest = together - KafkaSettings().rebalance_timeout_s
+    assert f"**{together:g}** | `KAFKA_REBALANCE_TIMEOUT_S` and {rest:g} |" in text
 
 
 def test_every_metric_is_documented_with_its_labels_and_meaning() -> None:
@@ -44,12 +55,11 @@ def test_every_metric_is_documented_with_its_labels_and_meaning() -> None:
     ]
 
 
-def test_alerts_are_about_metrics_that_there_are() -> None:
+def test_what_is_said_of_metrics_is_of_those_that_there_are() -> None:
     text = (ROOT / "docs" / "runtime" / "observing.md").read_text()
-    alerts = re.findall(r"^        expr: (.*)$", text, re.MULTILINE)
-    asked = {name for alert in alerts for name in re.findall(r"axion_\w+", alert)}
-    assert asked
-    assert asked <= set(re.findall(r"^\| `(axion_\w+)` \|", text, re.MULTILINE))
+    shown = set(re.findall(r"^\| `(axion_\w+)` \|", text, re.MULTILINE))
+    said = re.sub(r"^\|.*$", "", text, flags=re.MULTILINE)
+    assert set(re.findall(r"axion_\w+", said)) <= shown
 
 
 def test_links_of_the_readme_lead_somewhere() -> None:

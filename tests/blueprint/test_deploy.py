@@ -16,6 +16,7 @@ from cloudcoil.models.keda.v1alpha1 import ScaledObject
 from cloudcoil.models.prometheus_operator.v1 import PodMonitor, PrometheusRule
 from pydantic import BaseModel
 
+from .. import stopping
 from .conftest import BIN, copier, in_service, run
 
 SERVICES = {
@@ -107,11 +108,18 @@ def test_kustomize_is_told_of_each_file_that_is_there(service: Path) -> None:
 
 
 def test_the_grace_period_is_longer_than_a_stop_may_take(service: Path) -> None:
+    stop = sum(stopping.steps(service).values())
     pod = manifest(service, "Deployment")["spec"]["template"]["spec"]
     (container,) = pod["containers"]
     before = container["lifecycle"]["preStop"]["sleep"]["seconds"]
-    drain, requests = 20, 30  # KAFKA_DRAIN_TIMEOUT_S; KAFKA_REQUEST_TIMEOUT_S to flush, to commit
-    assert pod["terminationGracePeriodSeconds"] > before + drain + 2 * requests
+    assert pod["terminationGracePeriodSeconds"] > before + stop
+    if service.name != "http-gateway":
+        composed = yaml.safe_load((service / "compose.yaml").read_text())["services"]["service"]
+        assert float(composed["stop_grace_period"].removesuffix("s")) > stop
+
+
+def test_each_probe_asks_its_own_question(service: Path) -> None:
+    (container,) = manifest(service, "Deployment")["spec"]["template"]["spec"]["containers"]
     probes = ("startupProbe", "livenessProbe", "readinessProbe")
     paths = [container[probe]["httpGet"]["path"] for probe in probes]
     assert paths == ["/health/started", "/health/live", "/health/ready"]

@@ -1,6 +1,7 @@
 """The database: SQLite for development, PostgreSQL in production, by its URL alone."""
 
-from contextlib import AbstractAsyncContextManager
+import asyncio
+from contextlib import AbstractAsyncContextManager, suppress
 from typing import Any, Final, Self
 
 from sqlalchemy import event, make_url, text
@@ -16,6 +17,8 @@ from .bus.runtime import StartError
 
 TIMEOUT_S: Final = {"sqlite": 30, "postgresql": 5}
 """For SQLite's lock, which one writer at a time has; to connect to PostgreSQL."""
+CLOSE_S: Final = 5
+"""How long closing the connections may take at the end: one that hangs keeps no service from it."""
 
 
 class Database:
@@ -43,7 +46,9 @@ class Database:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self.engine.dispose()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_S):
+                await self.engine.dispose()
 
     def reading(self) -> AbstractAsyncContextManager[AsyncSession]:
         """A session to read in."""
