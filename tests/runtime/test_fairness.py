@@ -9,6 +9,7 @@ from axion_gen.runtime.delivery import Delivery
 
 from ..scenarios.service import Recorder
 from .inside import FIRST, SECOND, THIRD, Engine, Lists, in_virtual_time
+from .items import Context, ItemCreate
 
 
 @in_virtual_time
@@ -29,6 +30,33 @@ async def test_hot_partitions_leave_room_for_the_others() -> None:
     handlers.free.set()
     await asyncio.sleep(5)
     assert len(handlers.ended) == 6003
+    await engine.stop()
+
+
+@in_virtual_time
+async def test_a_message_that_waits_to_be_tried_again_stops_neither_others_nor_commits() -> None:
+    class FailsOnce(Recorder):
+        async def on_item_create(self, message: ItemCreate, context: Context) -> None:
+            if message.name == "fails" and context.attempt == 0:
+                raise ConnectionError
+            await super().on_item_create(message, context)
+
+    handlers, kafka = FailsOnce(), Lists()
+    kafka.write("before", "fails", "its key")
+    kafka.write("beside", key=b"other")
+    kafka.write("other", partition=SECOND)
+    engine = Engine(handlers, kafka, max_concurrent_handlers=1, retry_backoff_ms=60_000)
+    await engine.start()
+    await asyncio.sleep(30)
+    assert handlers.ended == ["before", "beside", "other"]
+    assert kafka.committed == {FIRST: 1, SECOND: 1}
+    kafka.write("later", partition=SECOND)
+    await asyncio.sleep(20)
+    assert handlers.ended[3:] == ["later"]
+    assert kafka.committed == {FIRST: 1, SECOND: 2}
+    await asyncio.sleep(20)
+    assert handlers.ended[4:] == ["fails", "its key"]
+    assert kafka.committed == {FIRST: 4, SECOND: 2}
     await engine.stop()
 
 

@@ -1,11 +1,13 @@
 """The producer on the embedded broker: what is acknowledged, refused, overdue, and mended."""
 
 import asyncio
+import struct
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from aiokafka.conn import AIOKafkaConnection  # type: ignore[import-untyped]  # ships no types
 from aiokafka.partitioner import murmur2  # type: ignore[import-untyped]  # ships no types
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,6 +25,8 @@ MESSAGE_TOO_LARGE = 10
 TOPIC_AUTHORIZATION_FAILED = 29
 OUT_OF_ORDER_SEQUENCE_NUMBER = 45
 UNKNOWN_PRODUCER_ID = 59
+PRODUCER_ID = 43
+"""Where in a batch the id of its producer is; without one it is -1."""
 
 
 @pytest.fixture
@@ -59,6 +63,25 @@ async def test_many_sends_at_once_keep_the_order_of_a_key(broker: EmbeddedBroker
         values = [record.value for record in records if record.key == key]
         assert values == sorted(v for v in values if v is not None)
     assert sorted(int((record.value or b"")[:5]) for record in records) == [*numbers]
+
+
+async def test_it_asks_for_all_replicas_and_numbers_what_it_sends(
+    broker: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[Any] = []
+    send = AIOKafkaConnection.send
+
+    def note(self: Any, request: Any, *args: Any, **keywords: Any) -> Any:
+        sent.append(request)
+        return send(self, request, *args, **keywords)
+
+    monkeypatch.setattr(AIOKafkaConnection, "send", note)
+    async with producer_on(broker) as producer:
+        await producer.send("one", b"k", b"v", [])
+    (produced,) = [request for request in sent if request.API_KEY == ApiKey.PRODUCE]
+    assert produced.required_acks == -1, "acks=all"
+    ((_, ((_, batch),)),) = produced._topics
+    assert struct.unpack_from(">q", batch, PRODUCER_ID)[0] >= 0, "brokers know a repetition by it"
 
 
 async def test_a_record_without_key_and_value(broker: EmbeddedBroker) -> None:
