@@ -39,6 +39,7 @@ FILES = [
     fault(":1:11: error[unsupported-version] version `4.0.0`", "asyncapi: 4.0.0"),
     fault(":1:11: error[wrong-type] `asyncapi` is a number", "asyncapi: 3.0"),
     fault(":2:4: error[syntax]", "a: [\nb: }"),
+    fault(":2:1: error[syntax] a tab, where YAML has spaces", "a:\n\tb: 1"),
     fault(":1:4: error[syntax] the alias `*b` has no anchor", "a: *b"),
     fault(":1:4: error[syntax] the tag", "a: !!python/object:os.system x"),
     fault(":1:4: error[syntax] a number that JSON does not have", "a: .inf"),

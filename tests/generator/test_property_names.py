@@ -1,4 +1,4 @@
-"""Properties whose names are one in Python."""
+"""Properties, and what is within them, whose names are one in Python."""
 
 import json
 from pathlib import Path
@@ -54,3 +54,21 @@ def test_a_name_in_python_is_none_on_the_wire_of_another(
     made = imported(monkeypatch, tmp_path, "wired.bus.messages").ThingMade
     for text in ('{"a-b":1}', '{"a_b":"x"}', '{"a.b":true}'):
         assert made.model_validate_json(text).model_dump_json(by_alias=True) == text
+
+
+@pytest.mark.parametrize(
+    ("other", "renamed"),
+    [("OrderLinesItem", "OrderLinesItem2"), ("thing.made.payload", "ThingMadePayload2")],
+)
+def test_a_class_within_a_schema_that_gives_way_to_a_message_is_a_warning(
+    tmp_path: Path, other: str, renamed: str
+) -> None:
+    lines = "{type: array, items: {type: object, properties: {a: {type: string}}}}"
+    order = f"Order: {{type: object, properties: {{lines: {lines}}}}}"
+    text = small(payload="{type: array, items: {$ref: '#/components/schemas/Order'}}")
+    text += f"components: {{schemas: {{{order}}}}}\n"
+    assert not found_in(tmp_path, text)
+    text = text.replace("operations:", f"      {other}: {{payload: {{type: object}}}}\noperations:")
+    (finding,) = found_in(tmp_path, text)
+    assert finding.rule == "name-collision"
+    assert f"`{renamed}`" in finding.message

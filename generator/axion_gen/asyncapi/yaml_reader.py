@@ -36,6 +36,7 @@ from .nodes import (
     too_deep,
     too_large,
 )
+from .yaml_problems import place_of, problem_of
 
 _NULL = re.compile(r"~|null|Null|NULL|")
 _TRUE = re.compile(r"true|True|TRUE")
@@ -137,12 +138,12 @@ def read_yaml(source: Source) -> Node:
         for event in _events(source.text):
             composer.take(event)
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
+        mark = place_of(error)
         place = places.of(mark) if mark else Location(source, 1, 1)
-        problem = " ".join(str(error.problem or error.context or "no YAML").split())
-        if "nesting depth" in problem:
+        if "nesting depth" in str(error.problem):
             raise too_deep(place) from error
-        raise ReadError("syntax", problem, place, "correct the YAML here") from error
+        problem, help_ = problem_of(error, source.line(place.line)[place.column - 1 :])
+        raise ReadError("syntax", problem, place, help_) from error
     except ReaderError as error:
         problem, wrong = _wrong_character(source.text)
         raise ReadError("syntax", problem, places.at(wrong), "remove it, or escape it") from error

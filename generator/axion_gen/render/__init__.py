@@ -65,7 +65,7 @@ def render(
 
 
 def _warn_of_renamed(names: Plan, models: Models, diagnostics: Diagnostics) -> None:
-    """Say which properties have other names in Python, for others have theirs."""
+    """Say what has another name in Python, for others have theirs: properties, inner classes."""
     for (class_, wire), attribute in models.renamed.items():
         shape = models.shapes[class_]
         if isinstance(shape, Class) and shape.fields[wire].attribute == attribute:
@@ -76,6 +76,17 @@ def _warn_of_renamed(names: Plan, models: Models, diagnostics: Diagnostics) -> N
                 _place(names, class_),
                 "give one of them another name, before the names are used",
             )
+
+    for name, (wanted, id_) in models.numbered.items():
+        schema = names.contract.schemas.get(id_)
+        diagnostics.add(
+            "name-collision",
+            f"what is within the schema {shown(schema.name if schema else wanted)} is `{name}` in"
+            f" Python: `{wanted}` is taken",
+            schema.location if schema else Location(names.contract.sources[0]),
+            f"rename what else is `{wanted}`, or name the inner schema: put it under"
+            " `components` and refer to it",
+        )
 
 
 def _place(names: Plan, class_: str) -> Location:

@@ -42,6 +42,8 @@ class Shaper:
         """All unions, and of each option the schema it refers to."""
         self.renamed: dict[tuple[str, str], str] = {}
         """Of a class and a property another name, for its own is that of another property."""
+        self.numbered: dict[str, tuple[str, str]] = {}
+        """Of a class with a number the name that is another's, and the id of what it is within."""
         self.schemas: dict[str, Schema] = dict(plan.contract.schemas)
         self.composer = Composer(self.schemas)
         self._classes = ClassMaker(self)
@@ -49,15 +51,18 @@ class Shaper:
         self._bases: dict[str, str] = {}
         self._nullable: dict[str, bool] = {}
         self._begun: set[str] = set()
+        self._within: list[str] = []
         self._taken = set(plan.schemas.values()) | set(plan.classes.values())
         messages = set(plan.classes.values())
         # What may be null is in the message's class, not that class itself.
         tombstones = {name for message, name in plan.classes.items() if message.tombstone}
         for id_, name in plan.schemas.items():
             own = name in messages and (name in tombstones or not self._becomes_class(id_))
+            self._within = [id_]
             self.payloads[id_] = self.free(f"{name}Payload") if own else name
             if own:
                 self.wrapped.add(self.payloads[id_])
+        self._within = []
         for id_ in plan.schemas:
             self._define(id_)
         tag(self)
@@ -69,6 +74,8 @@ class Shaper:
         free, number = name, 2
         while free in self._taken:
             free, number = f"{name}{number}", number + 1
+        if free != name:
+            self.numbered[free] = name, self._within[-1]
         self._taken.add(free)
         return free
 
@@ -114,6 +121,7 @@ class Shaper:
         if id_ in self._begun:
             return
         self._begun.add(id_)
+        self._within.append(id_)
         name = self.payloads[id_]
         definition = self.schemas[id_].definition
         composed = self.composer.schema(id_)
@@ -128,6 +136,7 @@ class Shaper:
         type_ = self._made(composed, name, top=True)
         if name not in self.shapes:
             self.shapes[name] = Alias(name, type_, said(definition))
+        self._within.pop()
 
     # types
 

@@ -46,12 +46,20 @@ class Models:
     """The schemas that have no name of their own, but that of the message they are in."""
     renamed: Mapping[tuple[str, str], str] = field(default_factory=dict)
     """Of a class and a property the attribute, where another property has that name already."""
+    numbered: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """Of a class with a number the name that is another's, and the id of what it is within."""
 
 
 def schema_models(plan: Plan) -> Models:
     """The schemas of a contract as classes and type aliases."""
     shaper = Shaper(plan)
-    return Models(shaper.shapes, shaper.payloads, frozenset(shaper.wrapped), shaper.renamed)
+    return Models(
+        shaper.shapes,
+        shaper.payloads,
+        frozenset(shaper.wrapped),
+        shaper.renamed,
+        {name: other for name, other in shaper.numbered.items() if name in shaper.shapes},
+    )
 
 
 def messages_source(plan: Plan, models: Models) -> str:
