@@ -42,6 +42,8 @@ def _name(node: Node) -> Fault | None:
     for key in ("namespace", "name"):
         entry = node.get(key)
         text = entry.text if entry is not None else None
+        if entry is not None and entry.value is not None and text is None:
+            return entry, f"the `{key}` of an Avro type is text"
         if entry is not None and text and not all(map(_NAME.fullmatch, text.split("."))):
             return entry, f"{shown(text)} is no name in Avro: letters, digits and `_`"
     return None
