@@ -118,7 +118,9 @@ def test_every_file_can_be_read(rendered: dict[str, Path], answers: Answers) -> 
         # Prometheus, Grafana and GitHub have braces of their own.
         assert path not in own or not re.search(r"(?<!\$)\{\{", text), path
         assert text == "" or text.endswith("\n"), path
-        assert not re.search(r"\n\n\n\n|[ \t]\n|\n\n\Z", text), path
+        assert not re.search(r"[ \t]\n|\n\n\Z", text), path
+        # ruff decides in Python, and Alembic's template is Python to be.
+        assert path.suffix in {".py", ".mako"} or "\n\n\n" not in text, path
         match path.suffix:
             case ".py":
                 ast.parse(text)
@@ -128,6 +130,21 @@ def test_every_file_can_be_read(rendered: dict[str, Path], answers: Answers) -> 
                 tomllib.loads(text)
             case ".json":
                 json.loads(text)
+
+
+@EVERY
+def test_what_its_pages_name_is_there(rendered: dict[str, Path], answers: Answers) -> None:
+    service = rendered[name(answers)]
+    (package,) = service.glob("src/*")
+    targets = set(re.findall(r"^([a-z-]+):", read(service / "Makefile"), re.MULTILINE))
+    for page in (service / "README.md", *service.glob("docs/*.md")):
+        for code in re.findall(r"(?<!`)`([^`\n]+)`|^ {4}(.+)", read(page), re.MULTILINE):
+            said = "".join(code)
+            for wanted in re.findall(r"\bmake((?: [a-z-]+(?![a-z=-]))+)", said):
+                assert set(wanted.split()) <= targets, f"{page}: {said}"
+            if re.fullmatch(r"[\w/.-]+(/|\.(py|md|yaml|yml|env))", said):
+                places = (service, package, service / "deploy")
+                assert any((place / said).exists() for place in places), f"{page}: {said}"
 
 
 @EVERY

@@ -1,6 +1,5 @@
 """A copied service, as its team finds it: it checks, tests and runs at once."""
 
-import json
 import os
 import re
 import shutil
@@ -16,7 +15,7 @@ import pytest
 
 from tests.servers import PostgreSQL
 
-from .conftest import BIN, Finished, copy, git, in_service, make, run
+from .conftest import BIN, Finished, copy, in_service, make, run
 
 NAMES = {
     "shortest": {"service_name": "s", "resource": "b"},
@@ -71,14 +70,6 @@ def test_its_own_check_passes(service: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_its_types_are_sound_for_pyright_too(service: Path) -> None:
-    done = in_service(
-        service, BIN / "pyright", "--pythonpath", sys.executable, "--outputjson", "src", "tests"
-    )
-    report = json.loads(done.stdout)
-    assert [found["message"] for found in report["generalDiagnostics"]] == []
-
-
 @pytest.mark.parametrize("names", NAMES.values(), ids=NAMES)
 def test_any_names_make_well_formed_code(
     template: Path, tmp_path: Path, names: dict[str, str]
@@ -87,18 +78,6 @@ def test_any_names_make_well_formed_code(
     for check in (("ruff", "check"), ("ruff", "format", "--check", "--diff"), ("mypy",)):
         done = in_service(service, BIN / check[0], *check[1:])
         assert done.returncode == 0, done.stdout + done.stderr
-
-
-def test_no_trace_of_the_template_is_left(service: Path) -> None:
-    files = [name for name in git(service, "ls-files").splitlines() if "/bus/" not in name]
-    assert 25 <= len(files) <= 60, "few files, each earning its place"
-    for path in files:
-        text = (service / path).read_text(encoding="utf-8")
-        assert not re.search(r"\{%|%\}|\{#|\.jinja|_copier", text), path
-        if not path.startswith("deploy/"):  # whose alerts and dashboard have braces of their own
-            assert not re.search(r"(?<!\$)\{\{", text), path
-        assert text == "" or text.endswith("\n"), path
-        assert not re.search(r"\n\n\n\n|[ \t]\n|\n\n\Z", text), path
 
 
 def free_port() -> int:
