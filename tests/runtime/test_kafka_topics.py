@@ -2,6 +2,9 @@
 
 import asyncio
 import logging
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -57,3 +60,16 @@ async def test_a_broker_that_hangs_does_not_hold_up_the_others(broker: EmbeddedB
     assert done, "the healthy broker's partitions are written"
     await producer.stop()
     await asyncio.gather(*sends, return_exceptions=True)
+
+
+@pytest.mark.parametrize(("without", "said"), [("", False), ("1", True)])
+def test_a_client_without_its_c_extension_is_warned_of(without: str, said: bool) -> None:
+    script = "from axion_gen.runtime.kafka import topics; topics._warn_of_slowness()"
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env=os.environ | {"AIOKAFKA_NO_EXTENSIONS": without},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ("aiokafka runs without its C extension" in done.stderr) == said
