@@ -32,9 +32,9 @@ class KafkaSettings(BaseSettings):
     bootstrap_servers: Annotated[str, Field(min_length=1)] = "localhost:9092"
     """Where to find the brokers: `host:port`, several separated by commas."""
     topic_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{0,100}$")] = ""
-    """Goes before every topic and the group: keeps environments on one cluster apart."""
+    """Goes before every topic and the default group: keeps environments on one cluster apart."""
     group_id: str | None = None
-    """The consumer group; by default the document's `groupId`, or `{service}-group`."""
+    """The consumer group as it is; by default prefix and `groupId`, or `{service}-group`."""
     client_id: str | None = None
     """How brokers' logs name it; by default the document's `clientId`, or the service's name."""
 
