@@ -90,6 +90,17 @@ def test_a_message_does_not_change(tmp_path: Path) -> None:
         thing.a = "y"  # type: ignore[attr-defined]
 
 
+def test_a_copy_with_changes_is_validated(tmp_path: Path) -> None:
+    payload = fields("a: {type: string, maxLength: 2}", "b-c: {type: integer}", "d: {type: string}")
+    thing = models(tmp_path, payload + "\nadditionalProperties: {type: integer}")["ThingMade"]
+    made = thing(a="x", b_c=1, e=2)
+    assert written(made.model_copy(update={"a": "yz"})) == '{"a":"yz","b-c":1,"e":2}'
+    assert made.model_copy() == made
+    for wrong in ({"a": "xyz"}, {"b_c": "x"}, {"e": "x"}):
+        with pytest.raises(ValidationError):
+            made.model_copy(update=wrong)
+
+
 def test_formats(tmp_path: Path) -> None:
     made = models(
         tmp_path,

@@ -1,8 +1,9 @@
 """The base of the generated models."""
 
+from collections.abc import Mapping
 from functools import partial
 from operator import is_
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -28,6 +29,18 @@ class Model(BaseModel, frozen=True):
         for name, value in list(vars(cls).items()):
             if value is None and not name.startswith("_"):
                 setattr(cls, name, Field(default=None, exclude_if=_IS_NONE))
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy, with changes that are validated: what is sent keeps to the contract.
+
+        Raises:
+            pydantic.ValidationError: it would not.
+        """
+        copy = super().model_copy(deep=deep)
+        if not update:
+            return copy
+        given = {name: getattr(copy, name) for name in copy.model_fields_set}
+        return type(self)(**(given | dict(update)))
 
 
 def _distinct(items: list[ItemT]) -> list[ItemT]:
