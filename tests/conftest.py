@@ -1,9 +1,14 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.servers import postgresql as postgresql
 from tests.servers import redis as redis
+
+# How long an example takes says more of the machine than of what is tested.
+settings.register_profile("axion", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("axion")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

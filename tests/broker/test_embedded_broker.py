@@ -19,7 +19,7 @@ from aiokafka import (  # type: ignore[import-untyped]  # ships no types
     TopicPartition,
 )
 from aiokafka.errors import MessageSizeTooLargeError  # type: ignore[import-untyped]  # likewise
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from axion_gen.runtime.errors import BusError
@@ -282,7 +282,6 @@ def lasting_broker() -> Iterator[EmbeddedBroker]:
         yield broker
 
 
-@settings(deadline=None)  # librdkafka sometimes takes a second for what it is told
 @given(name=st.text(st.characters(codec="utf-8"), max_size=8) | st.text("a.b_-", max_size=260))
 def test_a_topic_has_kafkas_kind_of_name_or_none(lasting_broker: EmbeddedBroker, name: str) -> None:
     allowed = set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")

@@ -107,7 +107,12 @@ def package(folder: Path, document: Path, name: str) -> Path:
 
 
 def imported(monkeypatch: pytest.MonkeyPatch, folder: Path, module: str) -> ModuleType:
-    """Import a module of a package below a folder."""
+    """Import a module of a package below a folder, whatever other one has had its name."""
+    package = module.partition(".")[0]
+    known = sys.modules.get(package)
+    if known is not None and str(folder / package) not in known.__path__:
+        for name in [name for name in sys.modules if name.partition(".")[0] == package]:
+            monkeypatch.delitem(sys.modules, name)
     monkeypatch.syspath_prepend(str(folder))
     importlib.invalidate_caches()  # it may have looked there in this very moment
     return importlib.import_module(module)

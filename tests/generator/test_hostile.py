@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from axion_gen.asyncapi import Diagnostics, read_contract
@@ -110,7 +110,7 @@ def documents(draw: st.DrawFn) -> dict[str, object]:
     }
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60)
 @given(documents())
 def test_it_ends_in_diagnostics_or_in_code_that_compiles(document: dict[str, object]) -> None:
     with TemporaryDirectory() as place:

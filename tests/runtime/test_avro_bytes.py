@@ -4,7 +4,7 @@ import time
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, RootModel
 
@@ -93,7 +93,6 @@ CODEC = Avro(SCHEMA)
 
 
 @given(st.binary(max_size=80))
-@settings(deadline=None)
 def test_any_bytes_are_a_value_or_invalid(value: bytes) -> None:
     try:
         found = CODEC.read(value, Anything)

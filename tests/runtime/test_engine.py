@@ -6,7 +6,7 @@
 import asyncio
 from typing import ClassVar, Literal
 
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -194,9 +194,4 @@ class EngineByPartition(Engine):
 TestEngine = Engine.TestCase
 TestEngineByPartition = EngineByPartition.TestCase
 for machine in (Engine, EngineByPartition):
-    machine.TestCase.settings = settings(
-        max_examples=150,
-        stateful_step_count=40,
-        deadline=None,
-        suppress_health_check=[HealthCheck.too_slow],
-    )
+    machine.TestCase.settings = settings(max_examples=150, stateful_step_count=40)
