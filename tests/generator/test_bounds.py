@@ -149,6 +149,20 @@ ENDED: dict[str, str] = {
     "a schema of itself": message({"$ref": "#/channels/c/messages/m/payload"}),
     "a union of itself": message({"anyOf": [{"$ref": "#/channels/c/messages/m/payload"}]}),
     "a conjunction of itself": message({"allOf": [{"$ref": "#/channels/c/messages/m/payload"}]}),
+    "conditions of itself": message(
+        {"then": {"$ref": "#/channels/c/messages/m/payload"}, "else": {"properties": {"a": {}}}}
+    ),
+    "conditions that multiply": json.dumps(
+        json.loads(message({"anyOf": [{"$ref": f"#/components/schemas/s{n}"} for n in range(500)]}))
+        | {
+            "components": {
+                "schemas": {
+                    f"s{n}": {"then": {"$ref": "#/components/schemas/Large"}} for n in range(500)
+                }
+                | {"Large": {"properties": {f"p{n}": {} for n in range(5000)}}}
+            }
+        }
+    ),
     "items of itself": message({"items": {"$ref": "#/channels/c/messages/m/payload"}}),
 }
 

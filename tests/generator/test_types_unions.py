@@ -119,6 +119,27 @@ Dog: {allOf: [{$ref: '#/components/schemas/Pet'}]}
     assert type(made.read('{"kind":"Dog"}').root).__name__ == "Dog"  # type: ignore[attr-defined]
 
 
+def test_options_that_demand_what_their_base_does_not(tmp_path: Path) -> None:
+    made = models(
+        tmp_path,
+        """
+discriminator: kind
+oneOf: [{$ref: '#/components/schemas/Wheel'}, {$ref: '#/components/schemas/Door'}]
+""",
+        """
+Part: {type: object, properties: {kind: {type: string}, weight: {type: integer}}}
+Wheel: {allOf: [{$ref: '#/components/schemas/Part'}, {properties: {size: {type: integer}}}]}
+Door: {allOf: [{$ref: '#/components/schemas/Part'}]}
+""",
+    )
+    text = '{"kind":"Wheel","weight":1,"size":2}'
+    assert made.round_trip(text) == text
+    assert type(made.read('{"kind":"Door"}').root).__name__ == "Door"  # type: ignore[attr-defined]
+    with pytest.raises(ValidationError):
+        made.read('{"weight":1}')
+    assert made.round_trip('{"weight":1}', "Part") == '{"weight":1}'
+
+
 def test_what_stands_beside_the_options_is_in_each(tmp_path: Path) -> None:
     made = models(
         tmp_path,

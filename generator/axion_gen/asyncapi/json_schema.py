@@ -7,6 +7,7 @@ is a little more generous for it; what is left is checked.
 
 from collections.abc import Iterator
 from enum import Enum
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
@@ -22,6 +23,8 @@ TYPES: Final = ("null", "boolean", "integer", "number", "string", "array", "obje
 _COMBINERS: Final = ("allOf", "anyOf", "oneOf")
 _CONDITIONAL: Final = ("then", "else")
 _DEPENDENT: Final = ("dependentSchemas", "dependencies")
+_CONDITIONS: Final = 100_000
+"""How many properties are taken from conditions, however often one is referred to."""
 
 
 class Dialect(Enum):
@@ -44,6 +47,7 @@ class JsonSchemaReader:
     def __init__(self, schemas: "Schemas") -> None:
         self._schemas = schemas
         self._values = ValueReader(schemas.diagnostics)
+        self._room = _CONDITIONS
 
     def definition(self, node: Node, dialect: Dialect) -> Definition:
         """The schema without what does not become Python."""
@@ -114,7 +118,7 @@ class JsonSchemaReader:
             if part.value is not False  # it must not be there
         }
         parts: Definition = {name: self._part(p, dialect) for name, p in properties.items()}
-        for name in self._sometimes(node, set()):
+        for name in self._sometimes(node):
             parts.setdefault(name, {})  # of any type: what is said there does not always count
         if parts:
             definition["properties"] = parts
@@ -144,16 +148,20 @@ class JsonSchemaReader:
             definition["additionalProperties"] = self._part(additional, dialect)
         return definition
 
-    def _sometimes(self, node: Node, seen: set[Node]) -> Iterator[str]:
+    def _sometimes(self, node: Node) -> Iterator[str]:
         """The properties that conditions and dependencies describe."""
-        dependent = [part for k in _DEPENDENT if (e := node.get(k)) for part in e.mapping.values()]
-        for part in (*(node.get(k) for k in _CONDITIONAL), *dependent):
-            schema = self._schemas.documents.resolve(part)
-            if schema is not None and schema not in seen:
-                seen.add(schema)
-                properties = self._schemas.documents.resolve(schema.get("properties"))
-                yield from properties.mapping if properties is not None else ()
-                yield from self._sometimes(schema, seen)
+        documents = self._schemas.documents
+        schemas = [node]
+        for schema in schemas:  # it grows: a condition may have another one within it
+            parts = [part for key in _CONDITIONAL if (part := schema.get(key)) is not None]
+            dependent = [entry for key in _DEPENDENT if (entry := schema.get(key)) is not None]
+            parts += [part for entry in dependent for part in entry.mapping.values()]
+            schemas += [part for part in parts if part.reference is None]
+            for part in filter(None, map(documents.resolve, parts)):
+                properties = documents.resolve(part.get("properties"))
+                for name in islice(properties.mapping if properties else (), self._room):
+                    self._room -= 1
+                    yield name
 
     def _arrays(self, node: Node, dialect: Dialect) -> Definition:
         """`items`, and those of a tuple, as 2020-12 writes them."""

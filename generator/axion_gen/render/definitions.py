@@ -45,10 +45,11 @@ class Shaper:
         self.numbered: dict[str, tuple[str, str]] = {}
         """Of a class with a number the name that is another's, and the id of what it is within."""
         self.schemas: dict[str, Schema] = dict(plan.contract.schemas)
+        self.bases: dict[str, str] = {}
+        """Of a schema that its own options inherit from: the class that is their base, no more."""
         self.composer = Composer(self.schemas)
         self._classes = ClassMaker(self)
         self._unions = UnionMaker(self)
-        self._bases: dict[str, str] = {}
         self._nullable: dict[str, bool] = {}
         self._begun: set[str] = set()
         self._within: list[str] = []
@@ -82,7 +83,7 @@ class Shaper:
     def base(self, id_: str) -> Class:
         """The class of a schema that others inherit from."""
         self._define(id_)
-        shape = self.shapes[self._bases.get(id_, self.payloads[id_])]
+        shape = self.shapes[self.bases.get(id_, self.payloads[id_])]
         assert isinstance(shape, Class)  # noqa: S101 - the composer says so
         return shape
 
@@ -127,8 +128,8 @@ class Shaper:
         composed = self.composer.schema(id_)
         options = self.composer.options(id_)
         if options is not None and composed.is_class:
-            self._bases[id_] = self.free(f"{name}Base")
-            self._classes.make(self._bases[id_], composed)
+            self.bases[id_] = self.free(f"{name}Base")
+            self._classes.make(self.bases[id_], composed)
             others = [option for option in options.options if option.get("$ref") != PREFIX + id_]
             composed = Composed({}, [], [Union(others, options.discriminator)])
         elif options is not None:

@@ -120,11 +120,17 @@ Shape = Class | Alias | EnumClass
 
 def field_of(shapes: Mapping[str, Shape], class_: Class, wire: str) -> Field | None:
     """The field of a property, one of its own or an inherited one."""
+    owner = owner_of(shapes, class_, wire)
+    return None if owner is None else owner.fields[wire]
+
+
+def owner_of(shapes: Mapping[str, Shape], class_: Class, wire: str) -> Class | None:
+    """The class that has the field of a property: itself, or one it inherits from."""
     if wire in class_.fields:
-        return class_.fields[wire]
+        return class_
     for name in class_.bases:
         base = shapes.get(name)
-        found = field_of(shapes, base, wire) if isinstance(base, Class) else None
+        found = owner_of(shapes, base, wire) if isinstance(base, Class) else None
         if found is not None:
             return found
     return None

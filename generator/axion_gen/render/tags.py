@@ -4,12 +4,13 @@ That is the property the document names (`discriminator`), else one that every o
 with texts of its own (`const`, `enum`).
 """
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..asyncapi.contract import Definition
 from .composing import PREFIX
 from .names import attribute_name
-from .shapes import Class, Field, Type, field_of
+from .shapes import Class, Field, Type, field_of, owner_of
 
 if TYPE_CHECKING:
     from .definitions import Shaper
@@ -78,6 +79,8 @@ def _give_values(
             return  # the names of schemas are no values of the property
         found.append((class_, field, values))
     for class_, field, values in found:
+        if field is not None and not field.required:
+            _demand(shaper, class_, wire)
         definition = class_.properties.get(wire, {})
         class_.properties[wire] = {**definition, "enum": values}
         class_.required.add(wire)
@@ -87,6 +90,20 @@ def _give_values(
             required=True,
             description=field.description if field else "",
         )
+
+
+def _demand(shaper: "Shaper", class_: Class, wire: str) -> None:
+    """Have a class demand a property that it inherits; no subclass may where its base does not."""
+    owner = owner_of(shaper.shapes, class_, wire)
+    if owner is None or owner is class_:
+        return
+    if owner.name in shaper.bases.values():
+        owner.fields[wire].required = True
+        owner.fields[wire].default = None
+        return
+    fields = {w: field_of(shaper.shapes, class_, w) for w in class_.properties}
+    class_.fields = {w: replace(field) for w, field in fields.items() if field is not None}
+    class_.bases = []
 
 
 def _takes(type_: Type, values: list[object]) -> bool:
