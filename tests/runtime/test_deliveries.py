@@ -23,6 +23,7 @@ from ..scenarios.service import (
     bus_on,
     command,
 )
+from .inside import Engine, Lists, in_virtual_time
 from .items import Context, ItemCreate
 from .kafka import committed, end_offset, read, until
 
@@ -147,6 +148,34 @@ async def test_a_store_that_is_away_makes_no_dead_letters(
         away = False
         await until(lambda: handlers.ended == ["cup"], "it is handled")
     assert await end_offset(broker.bootstrap_servers, LETTERS) == 0
+
+
+@in_virtual_time
+async def test_what_stops_many_records_is_told_once_for_all(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    away = True
+
+    class Away(Forgetful):
+        async def begin(self, delivery: Delivery) -> Begun:
+            if away:
+                raise ConnectionError("no store")
+            return await super().begin(delivery)
+
+    handlers, kafka = Recorder(), Lists()
+    for number in range(100):
+        kafka.write("cup", key=b"%d" % number)
+    engine = Engine(handlers, kafka, store=Away())
+    await engine.start()
+    await asyncio.sleep(20)  # with tries after 0, 1, 3, 7 and 15 s
+    away = False
+    await asyncio.sleep(60)
+    assert len(handlers.ended) == 100
+    told = [line for line in caplog.messages if "cannot be begun" in line]
+    assert len(told) == 5
+    assert told[-1].endswith("and 99 others, next try in 16 s: ConnectionError: no store")
+    assert len([line for line in caplog.messages if "goes on after 5 failures" in line]) == 1
+    await engine.stop()
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,8 @@ class TopicStatistics:
     """Taken but not begun when their partition was revoked: their next owner reads them."""
     stuck: dict[str, int] = field(default_factory=dict)
     """What cannot be done at present and is tried again and again, and of how many records."""
+    told: dict[str, float] = field(default_factory=dict)
+    """When the log has told of what is so for many records at once, by the event loop's clock."""
     unknown_types: set[str] = field(default_factory=set)
     """Of what was skipped, the types that the log has told of."""
     jumps: int = 0
