@@ -29,6 +29,18 @@ async def test_the_response_has_one_correlation_id() -> None:
     assert response.headers["x-other"] == "kept"
 
 
+async def test_an_error_that_nobody_caught_is_answered_with_the_correlation_id() -> None:
+    async def fails(_: Request) -> Response:
+        raise LookupError
+
+    app: App = BusMiddleware(Starlette(routes=[Route("/", fails)]))
+    trace = str(uuid4())
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://items") as client:
+        response = await client.get("/", headers={"x-correlation-id": trace})
+    assert (response.status_code, response.headers["x-correlation-id"]) == (500, trace)
+
+
 async def test_a_failed_start_that_the_application_does_not_tell_is_raised() -> None:
     """Else a server takes it for an application without a lifespan, and goes on."""
 

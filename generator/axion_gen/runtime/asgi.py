@@ -22,6 +22,9 @@ class BusMiddleware:
     is made where none came, and goes back on the response (standard, section 2). User and
     project are believed as they come: who may send them is for the gateway to decide.
 
+    It belongs around the whole application, `BusMiddleware(app)`: Starlette answers errors that
+    nobody caught outside of what `add_middleware` adds.
+
     A `StartError` in the application's lifespan becomes one line instead of a traceback.
     """
 
