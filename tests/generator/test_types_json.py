@@ -152,6 +152,7 @@ def test_defaults(tmp_path: Path) -> None:
             "clock: {type: string, format: time, default: '10:00:00'}",
             f"uuid: {{type: string, format: uuid, default: {UUID(int=1)}}}",
             "several: {type: [string, integer], default: 5}",
+            "whole: {type: integer, default: 2.0}",
             "local: {type: string, format: date-time, default: '2024-01-01T10:00:00'}",
             "no_day: {type: string, format: date, default: today}",
             "wrong: {type: integer, default: x}",
@@ -163,7 +164,7 @@ def test_defaults(tmp_path: Path) -> None:
     assert written(thing) == "{}"
     assert list(thing.model_dump().values()) == [
         "x", 1.0, False, ["a", "b"], {"a": 1}, "b", date(2024, 1, 1),
-        datetime(2024, 1, 1, 10, tzinfo=UTC), time(10), UUID(int=1), 5,
+        datetime(2024, 1, 1, 10, tzinfo=UTC), time(10), UUID(int=1), 5, 2,
         None,
     ]  # fmt: skip
     assert made.rules == ["schema-value"]
@@ -370,3 +371,34 @@ schema:
     assert made.round_trip('{"a":"abc"}')
     with pytest.raises(ValidationError):
         made.read('{"a":"long"}')
+
+
+@pytest.mark.parametrize("draft", ["draft-07", "2020-12"])
+def test_a_default_beside_a_reference(tmp_path: Path, draft: str) -> None:
+    state, size, text = (
+        f"$ref: '#/components/schemas/{name}'"
+        if draft == "2020-12"
+        else f"allOf: [{{$ref: '#/components/schemas/{name}'}}]"
+        for name in ("State", "Size", "Text")
+    )
+    payload = f"""
+schemaFormat: application/schema+json;version={draft}
+schema:
+  type: object
+  properties:
+    state: {{{state}, default: b}}
+    size: {{{size}, default: 2, title: Size}}
+    text: {{{text}, default: [no text]}}
+"""
+    made = models(
+        tmp_path,
+        payload,
+        """
+State: {enum: [a, b], x-enum-varnames: [A, B]}
+Size: {enum: [1, 2]}
+Text: {type: string}
+""",
+    )
+    for line in ("state: State = State.B", "size: Size = 2", "text: Text | None = None"):
+        assert line in made.source
+    assert written(made["ThingMade"]()) == "{}"

@@ -66,8 +66,10 @@ class JsonSchemaReader:
         target: Definition = {"$ref": f"#/$defs/{id_}"} if id_ is not None else {}
         if dialect is Dialect.DRAFT_2020_12:
             beside = self._own(node, dialect)
-            if beside.keys() - {"description"}:
+            if beside.keys() - {"description", "default"}:
                 return {"allOf": [target, beside]}
+            if "default" in beside:
+                return {"allOf": [target], **beside}
         description = node.string("description")
         return target | {"description": description} if description else target
 

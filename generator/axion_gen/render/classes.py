@@ -6,7 +6,7 @@ from ..asyncapi.contract import Definition
 from . import leaves
 from .composing import Composed, intersected, part, parts_of_text
 from .names import attribute_name, name_part
-from .shapes import Class, EnumClass, Field, Type, any_type, field_of
+from .shapes import Alias, Class, EnumClass, Field, Type, any_type, field_of
 from .text import literal, said
 
 if TYPE_CHECKING:
@@ -140,6 +140,8 @@ class ClassMaker:
         if value is None:
             return None
         shape = self._shaper.shapes.get(type_.text) if type_.kind == "named" else None
+        if isinstance(shape, Alias):
+            return self._default(shape.type, definition)
         if isinstance(shape, EnumClass):
             return next(
                 (f"{type_.text}.{name}" for name, v in shape.members.items() if v == value), None

@@ -149,11 +149,13 @@ class Shaper:
             name: what a class that is made of it is called.
             top: whether that name is its own already.
         """
-        reference = definition.get("$ref")
-        if isinstance(reference, str):
+        reference = _reference(definition)
+        if reference is not None:
             id_ = reference.removeprefix(PREFIX)
             if id_ not in self.payloads:
                 return any_type()
+            if "default" in definition:
+                self._define(id_)  # it is looked up there
             return Type("named", self.payloads[id_], null=self._is_nullable_class(id_))
         return self._made(self.composer.compose(definition), name, top=top)
 
@@ -259,6 +261,15 @@ class Shaper:
             return Type("plain", "str")
         reference = names.get("$ref")
         return self.type(names, "") if isinstance(reference, str) else key
+
+
+def _reference(definition: Definition) -> str | None:
+    """To what a definition refers: itself, or by the idiom that has more to say of it."""
+    all_of = parts(definition, "allOf")
+    if len(all_of) == 1 and definition.keys() <= {"allOf", "default", "description", "title"}:
+        definition = all_of[0]
+    reference = definition.get("$ref")
+    return reference if isinstance(reference, str) else None
 
 
 def _is_text(type_: Type) -> bool:

@@ -108,13 +108,17 @@ def default_of(type_: Type, value: object) -> str | None:
         if None in entries or None in entries.values():
             return None
         return "{" + ", ".join(f"{k}: {v}" for k, v in entries.items()) + "}"
-    if type_.kind != "plain":
-        return None
-    if type_.text == "float" and isinstance(value, int | float) and not isinstance(value, bool):
+    return _plain_default(type_.text, value) if type_.kind == "plain" else None
+
+
+def _plain_default(name: str, value: object) -> str | None:
+    if name in _READERS and isinstance(value, str):
+        return _read_default(name, value)
+    if name == "float" and isinstance(value, int | float) and not isinstance(value, bool):
         return repr(float(value)) if abs(value) < _LARGEST else None
-    if type_.text in _READERS and isinstance(value, str):
-        return _read_default(type_.text, value)
-    wanted = {"str": str, "int": int, "bool": bool}.get(type_.text)
+    if name == "int" and isinstance(value, float) and value.is_integer():
+        value = int(value)
+    wanted = {"str": str, "int": int, "bool": bool}.get(name)
     return repr(value) if wanted is not None and type(value) is wanted else None
 
 
