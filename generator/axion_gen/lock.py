@@ -106,12 +106,15 @@ def digest(content: bytes) -> str:
 
 def present(folder: Path) -> list[str]:
     """The files in a folder, but for what Python caches there."""
-    names: list[str] = []
+    return sorted(walked(folder))
+
+
+def walked(folder: Path) -> Iterator[str]:
+    """As `present`, one after the other: it may be a large folder, and not ours."""
     for parent, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if name != "__pycache__")
         below = os.path.relpath(parent, folder).replace(os.sep, "/")
-        names += [name if below == "." else f"{below}/{name}" for name in files]
-    return sorted(names)
+        yield from (name if below == "." else f"{below}/{name}" for name in files)
 
 
 def content_of(path: Path) -> bytes:

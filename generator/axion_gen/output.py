@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from .lock import HEADER, LOCK, content_of, present, read_lock
+from .lock import HEADER, LOCK, content_of, present, read_lock, walked
 
 _WRITERS: Final = 8
 
@@ -91,15 +91,14 @@ def refuse_foreign(folder: Path, files: Collection[str] = ()) -> None:
         return
     if not folder.is_dir():
         raise OutputError(f"{folder} is no folder: give the package another name")
-    there = present(folder)
-    if not there:
+    if next(walked(folder), None) is None:
         return
-    if LOCK not in there:
+    if not (folder / LOCK).is_file():
         raise OutputError(
             f"{folder} is not empty and has no {LOCK}: axion-gen replaces only what it made."
             " Choose another folder, or empty this one"
         )
-    lock = read_lock(folder)
+    there, lock = present(folder), read_lock(folder)
     if lock is not None:
         foreign = [name for name in there if name not in lock.files and name != LOCK]
     else:
@@ -231,7 +230,8 @@ def _prefix(folder: Path) -> str:
 
 def _above(folder: Path) -> Path:
     """The folder above, or the nearest one that there is."""
-    return next(parent for parent in folder.resolve().parents if parent.is_dir())
+    folder = folder.resolve()
+    return next((parent for parent in folder.parents if parent.is_dir()), folder)
 
 
 def _cannot(folder: Path, error: OSError) -> str:

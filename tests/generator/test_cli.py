@@ -143,6 +143,12 @@ def test_a_folder_that_is_not_ours_is_refused(project: Path) -> None:
     assert [path.name for path in bus.iterdir()] == ["precious.txt"]
 
 
+def test_the_root_of_all_folders_is_refused() -> None:
+    answer = run(ITEMS, "--output", "/")
+    assert answer.code == 2
+    assert "/ is not empty and has no axion.lock" in answer.err
+
+
 def test_a_file_that_is_not_ours_is_refused(made: Path) -> None:
     bus = made / "src" / "items" / "bus"
     (bus / "precious.txt").write_text("mine")
