@@ -1,6 +1,7 @@
 """The hooks for pre-commit: what they run, and pre-commit itself running them."""
 
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -34,6 +35,9 @@ def test_what_the_hooks_run_is_the_command(service: Path) -> None:
     assert [hook["id"] for hook in hooks] == ["axion-gen", "axion-gen-check"]
     for hook in hooks:
         assert (hook["language"], hook["pass_filenames"]) == ("python", False)
+        for file in ("api/orders.yml", "Order.avsc", "pyproject.toml", "src/items/kafka/client.py"):
+            assert re.search(hook["files"], file)
+        assert not re.search(hook["files"], "README.md")
         name, *arguments = shlex.split(hook["entry"])
         assert name == "axion-gen"
         assert run(*arguments, cwd=service).code == 0
