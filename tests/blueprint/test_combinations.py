@@ -153,6 +153,7 @@ def test_what_is_not_asked_for_is_not_there(rendered: dict[str, Path], answers: 
     assert (service / ".github").exists() == (answers["ci"] == "github")
     assert (service / "deploy").exists() == (answers["deploy"] != "none")
     assert (service / "asyncapi.yaml").exists() == (answers["blueprint"] != "http-gateway")
+    assert all(any(folder.iterdir()) for folder in service.rglob("*") if folder.is_dir())
     left_over = LEFT_OVER[answers["blueprint"]] + LEFT_OVER.get(answers.get("store", ""), [])
     for path in files_of(service):
         text = read(path).lower()
