@@ -18,6 +18,7 @@ _HELP: Final[Mapping[str, str]] = {
     "did not find expected ',' or '}'": "close the mapping that begins with `{`",
     "could not find expected ':'": "write a key as `key: value`, and continue a long text further"
     " to the right",
+    "did not find expected node content": "write a value here; close what begins with `[` or `{`",
     "found unexpected end of stream": "close the text in quotation marks that begins here",
 }
 
