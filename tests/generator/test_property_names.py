@@ -72,3 +72,15 @@ def test_a_class_within_a_schema_that_gives_way_to_a_message_is_a_warning(
     (finding,) = found_in(tmp_path, text)
     assert finding.rule == "name-collision"
     assert f"`{renamed}`" in finding.message
+
+
+def test_what_is_within_a_name_that_python_has_already(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    payload = "{type: object, properties: {inner: {type: object, properties: {a: {}}}}}"
+    document = tmp_path / "asyncapi.yaml"
+    document.write_text(small(message="name: connectionError", payload=payload))
+    package(tmp_path, document, "within")
+    messages = imported(monkeypatch, tmp_path, "within.bus.messages")
+    made = messages.ConnectionError_(inner=messages.ConnectionErrorInner(a=1))
+    assert made.model_dump_json(exclude_unset=True) == '{"inner":{"a":1}}'

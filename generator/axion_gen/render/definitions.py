@@ -5,6 +5,7 @@ name added: `Order` and `lines` make `OrderLinesItem`. Names do not depend on wh
 in the document.
 """
 
+import re
 from typing import Final
 
 from ..asyncapi.contract import Definition, Schema
@@ -72,6 +73,7 @@ class Shaper:
 
     def free(self, name: str) -> str:
         """The name, or the name with a number where it is taken; it is taken then."""
+        name = re.sub("_(?=.)", "", name)  # that of what it is within may end in one
         free, number = name, 2
         while free in self._taken:
             free, number = f"{name}{number}", number + 1
