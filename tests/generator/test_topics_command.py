@@ -74,5 +74,5 @@ def test_the_topics_of_the_service_itself(tmp_path: Path) -> None:
     )
     assert replays == (
         "--topic test.items-replay --partitions 1 --replication-factor 3"
-        " --config max.message.bytes=3000000"
+        " --config max.message.bytes=3065536"
     )

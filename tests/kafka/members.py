@@ -51,7 +51,7 @@ class Service:
         self.commands = kafka.create_topic(f"{self.prefix}item.commands", partitions, config)
         self.events = kafka.create_topic(f"{self.prefix}item.events")
         kafka.create_topic(f"{self.prefix}readings")
-        kafka.create_topic(f"{self.prefix}items-replay")
+        kafka.create_topic(f"{self.prefix}items-replay", config=DEAD_LETTERS)
         self.dead_letters = kafka.create_topic(f"{self.prefix}items-dlq", config=DEAD_LETTERS)
         self.group = f"{self.prefix}items-group"
 

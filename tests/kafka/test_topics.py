@@ -44,6 +44,26 @@ async def test_a_dead_letter_topic_that_would_not_take_every_record(kafka: Kafka
     )
 
 
+async def test_a_replay_topic_that_would_not_take_every_letter_is_warned_of(
+    kafka: KafkaServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    source, replay = kafka.create_topic("topics.replayed"), kafka.create_topic("topics.replay")
+    dead_letters = kafka.create_topic("topics.replayed-dlq", config=DEAD_LETTERS)
+    settings = KafkaSettings(bootstrap_servers=kafka.bootstrap_servers)
+    for warned in (True, False):
+        caplog.clear()
+        await require_topics(
+            settings,
+            "test",
+            [source, dead_letters, replay],
+            received=[source],
+            dead_letters=dead_letters,
+            replay=replay,
+        )
+        assert ("topics.replay takes records of 1048588 bytes" in caplog.text) == warned
+        kafka.configure(replay, max_message_bytes="1114124")
+
+
 async def test_a_dead_letter_topic_that_forgets_is_warned_of(
     kafka: KafkaServer, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -175,6 +175,7 @@ class Bus(Generic[ClientT, HandlersT]):
                 needed | own,
                 received=received,
                 dead_letters=letters_to if self.contract.received else None,
+                replay=replay if self.contract.received else None,
             )
             producer = KafkaProducer(settings, client_id)
             await producer.start()

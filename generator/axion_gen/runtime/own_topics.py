@@ -13,7 +13,7 @@ _DEFAULT_SIZE: Final = 1024 * 1024 + 12
 def own_topics(contract: Contract, service: str) -> tuple[Topic, ...]:
     """A service's topics of dead letters, of replays and, if it names one, of replies.
 
-    Dead letters are kept for ever, and may be larger than what the service receives.
+    Dead letters are kept for ever, and are larger than what the service receives, replayed too.
 
     Args:
         contract: what the service receives, and how large that may be.
@@ -21,8 +21,8 @@ def own_topics(contract: Contract, service: str) -> tuple[Topic, ...]:
     """
     sizes = [int(topic.configuration.get(_SIZE, _DEFAULT_SIZE)) for topic in contract.received]
     size, replicas = max(sizes, default=_DEFAULT_SIZE), _replicas(contract)
-    letters = {"retention.ms": "-1", _SIZE: str(size + ADDED_BYTES)}
-    replays = {_SIZE: str(size)} if size > _DEFAULT_SIZE else {}
+    replays = {_SIZE: str(size + ADDED_BYTES)}
+    letters = {"retention.ms": "-1", **replays}
     names = [(dead_letter_topic(service), letters), (replay_topic(service), replays)]
     names += [(replies_topic(service), {})] if contract.names_replies else []
     return tuple(

@@ -40,6 +40,7 @@ async def require_topics(
     *,
     received: Iterable[str] = (),
     dead_letters: str | None = None,
+    replay: str | None = None,
 ) -> float | None:
     """Wait for the brokers, then see that topics are as they must be; none is ever created.
 
@@ -50,7 +51,8 @@ async def require_topics(
     Raises:
         StartError: no broker answers within `KAFKA_START_TIMEOUT_S`, the brokers and this
             client do not trust each other, topics are missing, or `dead_letters` would not
-            take every record of `received`.
+            take every record of `received`. That `replay` would not take every letter is
+            a warning.
     """
     sources = sorted(received)
     for topic in sources:
@@ -73,7 +75,7 @@ async def require_topics(
             )
         if isinstance(received, Topics):  # those too that only now have a name
             sources = sorted({*sources, *(topic for topic in there if topic in received)})
-        own = [] if dead_letters is None else [dead_letters]
+        own = [topic for topic in (dead_letters, replay) if topic is not None]
         configuration = await _configuration(client, [*sources, *own]) if sources else {}
     except KafkaError as error:
         raise StartError(
@@ -82,7 +84,7 @@ async def require_topics(
     finally:
         await client.close()
     if dead_letters is not None and sources:
-        _check_size(settings, configuration, sources, dead_letters)
+        _check_size(settings, configuration, sources, dead_letters, replay)
         _check_keeping(configuration, dead_letters)
     return _longest_retention(configuration, sources)
 
@@ -158,19 +160,25 @@ def _check_size(
     configuration: Mapping[str, Mapping[str, str]],
     sources: list[str],
     dead_letters: str,
+    replay: str | None,
 ) -> None:
     limits = {topic: _number(configuration, topic, "max.message.bytes") for topic in sources}
     largest = max(sources, key=lambda topic: limits[topic] or 0)
-    has, source = _number(configuration, dead_letters, "max.message.bytes"), limits[largest]
-    if has is None or source is None or has >= source + ADDED_BYTES:
-        return
-    raise StartError(
-        f"{dead_letters} takes records of {has} bytes, {largest} of {source}: a dead letter is"
-        f" up to {ADDED_BYTES} bytes larger than its record, so run"
-        f" kafka-configs.sh --bootstrap-server {settings.bootstrap_servers} --alter"
-        f" --entity-type topics --entity-name {dead_letters}"
-        f" --add-config max.message.bytes={source + ADDED_BYTES}"
-    )
+    source = limits[largest]
+    for topic in (dead_letters, replay):
+        has = None if topic is None else _number(configuration, topic, "max.message.bytes")
+        if has is None or source is None or has >= source + ADDED_BYTES:
+            continue
+        text = (
+            f"{topic} takes records of {has} bytes, {largest} of {source}: a dead letter is"
+            f" up to {ADDED_BYTES} bytes larger than its record, so run"
+            f" kafka-configs.sh --bootstrap-server {settings.bootstrap_servers} --alter"
+            f" --entity-type topics --entity-name {topic}"
+            f" --add-config max.message.bytes={source + ADDED_BYTES}"
+        )
+        if topic == dead_letters:
+            raise StartError(text)
+        logger.warning(text)  # the service works; the largest letters could not be replayed
 
 
 def _check_keeping(configuration: Mapping[str, Mapping[str, str]], dead_letters: str) -> None:
