@@ -5,8 +5,6 @@
 
 import csv
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -19,6 +17,7 @@ from axion_gen.asyncapi import Diagnostics
 from axion_gen.render.plan import plan
 
 from .corpus import Outcome, Payloads, documents, equal, imported, names_in, outcome, package
+from .type_checkers import MYPY, checked
 from .values import values_of
 
 TABLE = Path(__file__).with_name("valid.tsv")
@@ -125,14 +124,8 @@ def test_mypy_takes_all_of_them(corpus: Path, packages: Path) -> None:
     for document in documents(corpus):
         of(corpus, document, packages)
     folders = sorted(path.name for path in packages.iterdir() if any(path.iterdir()))
-    done = subprocess.run(
-        [sys.executable, "-m", "mypy", "--strict", "--config-file=", "--no-incremental", *folders],
-        cwd=packages,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert "Success" in done.stdout, done.stdout
+    said = checked(packages, *MYPY, *folders)
+    assert "Success" in said, said
 
 
 def check(model: type[BaseModel], value: object, known: set[str]) -> None:

@@ -1,7 +1,6 @@
 """Addresses with parameters, in what is generated."""
 
 import importlib
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from axion_gen.asyncapi.diagnostics import Diagnostic, Location, Source
 
 from .addressing import addressed, generate
 from .generating import imported
-from .test_types import MYPY, checked
+from .type_checkers import MYPY, PYRIGHT, checked
 
 ORDERS = """\
 asyncapi: 3.0.0
@@ -223,14 +222,13 @@ def test_type_checkers_take_what_is_right_and_point_at_what_is_wrong(tmp_path: P
     generate(tmp_path, "wrong", ORDERS, ADDRESSES)
     (tmp_path / "wrong" / "service.py").write_text(SERVICE.format(name="wrong"))
     (tmp_path / "use.py").write_text(WRONG)
-    pyright = ("pyright", f"--pythonpath={sys.executable}")
     assert "Success" in checked(tmp_path, *MYPY, "wrong")
     assert "0 errors, 0 warnings" in checked(
-        tmp_path, *pyright, "wrong/bus/topics.py", "wrong/bus/client.py", "wrong/service.py"
+        tmp_path, *PYRIGHT, "wrong/bus/topics.py", "wrong/bus/client.py", "wrong/service.py"
     )
     for said, sign in (
         (checked(tmp_path, *MYPY, "use.py"), ": error:"),
-        (checked(tmp_path, *pyright, "use.py"), " - error:"),
+        (checked(tmp_path, *PYRIGHT, "use.py"), " - error:"),
     ):
         lines = [line.split(":")[1] for line in said.splitlines() if sign in line]
         assert {int(line) for line in lines} == WRONG_LINES, said

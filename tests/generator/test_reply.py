@@ -1,7 +1,6 @@
 """Operations with a reply, in what is generated."""
 
 import importlib
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,7 @@ from axion_gen.runtime.testing import EmbeddedBroker
 
 from .addressing import addressed, generate, replying
 from .generating import imported
-from .test_types import MYPY, checked
+from .type_checkers import MYPY, PYRIGHT, checked
 
 PING = """\
 asyncapi: 3.0.0
@@ -206,11 +205,10 @@ def test_type_checkers_take_what_is_right_and_point_at_what_is_wrong(tmp_path: P
     (tmp_path / "answers" / "service.py").write_text(SERVICE.format(name="answers"))
     for name, text in {"use": USE, "ask": WRONG_ASKS, "answer": WRONG_ANSWERS}.items():
         (tmp_path / f"{name}.py").write_text(text)
-    pyright = ("pyright", f"--pythonpath={sys.executable}")
     right = ["answers/service.py", "answers/bus/handlers.py", "asks/bus/client.py", "use.py"]
     assert "Success" in checked(tmp_path, *MYPY, *right)
-    assert "0 errors, 0 warnings" in checked(tmp_path, *pyright, *right)
-    for command, sign in ((MYPY, ": error:"), (pyright, " - error:")):
+    assert "0 errors, 0 warnings" in checked(tmp_path, *PYRIGHT, *right)
+    for command, sign in ((MYPY, ": error:"), (PYRIGHT, " - error:")):
         said = checked(tmp_path, *command, "ask.py", "answer.py")
         for name, text in {"ask.py": WRONG_ASKS, "answer.py": WRONG_ANSWERS}.items():
             lines = [line for line in said.splitlines() if sign in line and f"{name}:" in line]

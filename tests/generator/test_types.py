@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from .generating import ITEMS, package
+from .type_checkers import MYPY, PYRIGHT, checked
 
 USER = """\
 from typing import final
@@ -77,24 +78,12 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def checked(service: Path, *command: str) -> str:
-    """What a checker says, without its last line."""
-    done = subprocess.run(
-        [sys.executable, "-m", *command], cwd=service, capture_output=True, text=True, check=False
-    )
-    assert not done.stderr
-    return done.stdout
-
-
-MYPY = ["mypy", "--strict", "--config-file=", "--no-incremental", "--python-version=3.11"]
-
-
 def test_mypy_takes_package_and_user_code(service: Path) -> None:
     assert "Success" in checked(service, *MYPY, "items", "user.py")
 
 
 def test_pyright_takes_package_and_user_code(service: Path) -> None:
-    said = checked(service, "pyright", f"--pythonpath={sys.executable}", "items", "user.py")
+    said = checked(service, *PYRIGHT, "items", "user.py")
     assert "0 errors, 0 warnings" in said, said
 
 
@@ -106,7 +95,7 @@ def test_mypy_points_at_each_mistake(service: Path) -> None:
 
 
 def test_pyright_points_at_each_mistake(service: Path) -> None:
-    said = checked(service, "pyright", f"--pythonpath={sys.executable}", "wrong.py")
+    said = checked(service, *PYRIGHT, "wrong.py")
     errors = [line for line in said.splitlines() if " - error:" in line]
     lines = {int(line.split(" - ")[0].rsplit(":", 2)[1]) for line in errors}
     assert lines == WRONG_LINES, said

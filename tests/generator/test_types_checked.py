@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from .generating import CONTRACTS, package
+from .type_checkers import MYPY, PYRIGHT, checked
 
 USER = """\
 from typing import assert_type
@@ -48,28 +49,20 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def said(service: Path, *command: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", *command], cwd=service, capture_output=True, text=True, check=False
-    )
-    return done.stdout
-
-
-MYPY = ("mypy", "--strict", "--config-file=", "--no-incremental", "--python-version=3.11")
-PYRIGHT = ("pyright", f"--pythonpath={sys.executable}")
 WRONG_LINES = {number for number, line in enumerate(WRONG.splitlines(), 1) if "  # " in line}
 
 
 def test_mypy(service: Path) -> None:
-    assert "Success" in said(service, *MYPY, "schemas", "user.py")
-    errors = [line for line in said(service, *MYPY, "wrong.py").splitlines() if ": error:" in line]
+    assert "Success" in checked(service, *MYPY, "schemas", "user.py")
+    said = checked(service, *MYPY, "wrong.py")
+    errors = [line for line in said.splitlines() if ": error:" in line]
     assert {int(line.split(":")[1]) for line in errors} == WRONG_LINES, errors
 
 
 def test_pyright(service: Path) -> None:
-    answer = said(service, *PYRIGHT, "schemas", "user.py")
+    answer = checked(service, *PYRIGHT, "schemas", "user.py")
     assert "0 errors, 0 warnings" in answer, answer
-    lines = [x for x in said(service, *PYRIGHT, "wrong.py").splitlines() if " - error:" in x]
+    lines = [x for x in checked(service, *PYRIGHT, "wrong.py").splitlines() if " - error:" in x]
     assert {int(line.split(" - ")[0].rsplit(":", 2)[1]) for line in lines} == WRONG_LINES, lines
 
 

@@ -2,7 +2,6 @@
 
 import importlib
 import json
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from uuid import UUID
 import pytest
 
 from .generating import found_in, imported, package
+from .type_checkers import MYPY, PYRIGHT, checked
 
 ORDERS = """\
 asyncapi: 3.0.0
@@ -218,18 +218,12 @@ async def wrong(client: Client) -> None:
 def test_type_checkers_know_the_keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     generated(tmp_path, "mistaken", monkeypatch)
     (tmp_path / "mistakes.py").write_text(MISTAKES)
-    for command in (
-        ["mypy", "--strict", "--config-file=", "--no-incremental", "--python-version=3.11"],
-        ["pyright", f"--pythonpath={sys.executable}"],
-    ):
-        done = subprocess.run(
-            [sys.executable, "-m", *command, "mistaken", "mistakes.py"],
-            cwd=tmp_path, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        errors = [line for line in done.stdout.splitlines() if "error" in line and ":" in line]
+    for command in (MYPY, PYRIGHT):
+        said = checked(tmp_path, *command, "mistaken", "mistakes.py")
+        errors = [line for line in said.splitlines() if "error" in line and ":" in line]
         places = {line.split(":")[1] for line in errors if "mistakes.py:" in line}
-        assert places == {"19", "20"}, done.stdout
-        assert not [line for line in errors if "mistakes.py:" not in line], done.stdout
+        assert places == {"19", "20"}, said
+        assert not [line for line in errors if "mistakes.py:" not in line], said
 
 
 APART = """\
