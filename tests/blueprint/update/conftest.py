@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,12 @@ def starts() -> list[ParameterSet]:
             target = NOW if versions else LATER
             found.append(pytest.param(blueprint, version, target, marks=marks))
     return found
+
+
+def each(*others: str) -> pytest.MarkDecorator:
+    """For a test of `downstream`: the crud-service, and others for `make test-slow`."""
+    slow = [pytest.param(other, marks=pytest.mark.slow) for other in others]
+    return pytest.mark.parametrize("blueprint", ["crud-service", *slow])
 
 
 def append(path: Path, text: str) -> None:
@@ -105,9 +112,35 @@ def upstream(template: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def downstream(service: Path, upstream: Path, tmp_path: Path) -> Path:
-    """A crud-service copied from it at v0.1.0, committed."""
-    folder = Path(shutil.copytree(service, tmp_path / "items"))
+def blueprint() -> str:
+    """What `downstream` is, where a test names no others by `each`."""
+    return "crud-service"
+
+
+@pytest.fixture(scope="session")
+def first(
+    template: Path, service: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], Path]:
+    """A service of a blueprint copied at v0.1.0, which no test changes."""
+
+    @cache
+    def copied(blueprint: str) -> Path:
+        if blueprint == "crud-service":
+            return service
+        answers = {"blueprint": blueprint, "service_name": "items"}
+        folder = copy(template, tmp_path_factory.mktemp("first") / "items", answers)
+        commit(folder, "Copy items")
+        return folder
+
+    return copied
+
+
+@pytest.fixture
+def downstream(
+    first: Callable[[str], Path], blueprint: str, upstream: Path, tmp_path: Path
+) -> Path:
+    """A service copied from it at v0.1.0, committed."""
+    folder = Path(shutil.copytree(first(blueprint), tmp_path / "items"))
     answers = yaml.safe_load((folder / ".copier-answers.yml").read_text())
     replace(folder / ".copier-answers.yml", answers["_src_path"], str(upstream))
     git(folder, "commit", "--quiet", "--all", "--amend", "--no-edit")
