@@ -373,6 +373,21 @@ schema:
         made.read('{"a":"long"}')
 
 
+def test_a_default_that_the_schema_does_not_allow(tmp_path: Path) -> None:
+    made = models(
+        tmp_path,
+        fields(
+            "low: {type: integer, minimum: 3, default: 2}",
+            "much: {type: number, exclusiveMaximum: 3, default: 3}",
+            "long: {type: string, maxLength: 1, default: ab}",
+            "few: {type: array, items: {}, minItems: 1, default: []}",
+            "right: {type: integer, minimum: 2, maximum: 2, default: 2}",
+        ),
+    )
+    assert made.rules == ["schema-value"] * 4
+    assert made["ThingMade"]().model_dump() == {"right": 2}
+
+
 @pytest.mark.parametrize("draft", ["draft-07", "2020-12"])
 def test_a_default_beside_a_reference(tmp_path: Path, draft: str) -> None:
     state, size, text = (

@@ -85,6 +85,7 @@ class JsonSchemaReader:
         openapi = dialect is Dialect.OPENAPI_3_0
         definition |= self._values.values(node, types)
         definition |= self._values.limits(node, booleans=openapi)
+        self._values.drop_wrong_default(node, definition)
         definition |= self._objects(node, dialect)
         definition |= self._arrays(node, dialect)
         for combiner in _COMBINERS:

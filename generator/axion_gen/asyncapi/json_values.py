@@ -1,8 +1,9 @@
 """The values in a JSON Schema, and its limits to values: checked, and kept as far as they count."""
 
+import operator
 import re
-from collections.abc import Collection
-from typing import Final
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, Final
 
 from pydantic_core import SchemaError, SchemaValidator, core_schema
 
@@ -23,6 +24,17 @@ _ORDERED: Final = (
     ("minProperties", "maxProperties"),
 )
 _EXCLUSIVE: Final = (("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum"))
+_KEPT: Final[Mapping[str, Mapping[str, Callable[[float, float], bool]]]] = {
+    "a number": {
+        "minimum": operator.ge,
+        "maximum": operator.le,
+        "exclusiveMinimum": operator.gt,
+        "exclusiveMaximum": operator.lt,
+    },
+    "text": {"minLength": operator.ge, "maxLength": operator.le},
+    "a list": {"minItems": operator.ge, "maxItems": operator.le},
+}
+"""How a value of each kind keeps to each limit."""
 _NAMES: Final = ("x-enum-varnames", "x-enumNames", "x-enum-names")
 _DEFAULT_DEPTH: Final = 20
 
@@ -113,6 +125,20 @@ class ValueReader:
         if unique is not None and unique.value is True:
             definition["uniqueItems"] = True
         return definition | self._text(node)
+
+    def drop_wrong_default(self, node: Node, definition: Definition) -> None:
+        """Leave out a default that the limits beside it do not allow."""
+        default = node.get("default")
+        broken = _broken(definition) if "default" in definition else None
+        if default is not None and broken is not None:
+            del definition["default"]
+            self._diagnostics.add(
+                "schema-value",
+                f"`default` is {described_value(default)}, which `{broken}` does not allow: it is"
+                " left out",
+                default.location,
+                "make it a value that the schema allows",
+            )
 
     def _limit(self, keyword: str, node: Node) -> int | float | None:
         value = node.value
@@ -221,6 +247,17 @@ def _types_of(values: Collection[object]) -> list[str]:
     types = ("null", "boolean", "integer", "number", "string", "array", "object")
     found = [next(type_ for type_ in types if fits(value, type_)) for value in values]
     return [t for t in dict.fromkeys(found) if t != "integer" or "number" not in found]
+
+
+def _broken(definition: Definition) -> str | None:
+    """The limit that the default does not keep to; None if it keeps to all."""
+    value: Any = definition["default"]
+    measured = len(value) if isinstance(value, str | list) else value
+    for keyword, keeps in _KEPT.get(kind(value), {}).items():
+        limit = definition.get(keyword)
+        if isinstance(limit, int | float) and not keeps(measured, limit):
+            return keyword
+    return None
 
 
 def _is_no_pattern(pattern: str) -> bool:

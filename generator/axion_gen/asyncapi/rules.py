@@ -142,7 +142,8 @@ RULES: Final = {
     ),
     "schema-contradiction": Rule("A schema that nothing can satisfy."),
     "schema-value": Rule(
-        "A default, or a value of `enum`, that is none of its type is left out.", Severity.WARNING
+        "A default, or a value of `enum`, that the schema does not allow is left out.",
+        Severity.WARNING,
     ),
     "avro-schema": Rule("A schema that is not Avro, though its format says so."),
     "example-invalid": Rule(
