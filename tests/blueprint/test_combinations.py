@@ -3,6 +3,7 @@
 import ast
 import json
 import re
+import sys
 import tomllib
 from collections.abc import Callable
 from itertools import combinations as pairs
@@ -14,7 +15,9 @@ import pytest
 import yaml
 from copier import run_copy
 
-from .conftest import BIN, ROOT, commit, copy, git, make, run
+from tests.servers import PostgreSQL
+
+from .conftest import BIN, ROOT, commit, copy, git, in_service, make, run
 
 Answers = dict[str, str]
 
@@ -182,6 +185,17 @@ def assert_sound(service: Path) -> None:
 @pytest.mark.parametrize("blueprint", ["event-worker", "http-gateway"])
 def test_its_own_checks_and_tests_pass(copied: Callable[[Answers], Path], blueprint: str) -> None:
     assert_sound(copied(CHECKED[blueprint]))
+
+
+@pytest.mark.servers
+def test_a_worker_keeps_its_tables_in_postgresql_too(
+    copied: Callable[[Answers], Path], postgresql: PostgreSQL
+) -> None:
+    database = f"DATABASE_URL={postgresql.new_database()}"
+    for command in ("notifications migrate", "alembic check", "alembic downgrade base"):
+        words = ("env", database, sys.executable, "-m", *command.split())
+        done = in_service(copied(CHECKED["event-worker"]), *words)
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
 PAIRS: list[tuple[str, Answers, str, str]] = [
