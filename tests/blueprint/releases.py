@@ -15,6 +15,13 @@ RELEASES: dict[str, str] = tomllib.loads((Path(__file__).parent / "releases.toml
 ]
 """Each version's commit, the oldest first."""
 
+WHOLE: Mapping[str, Mapping[str, str]] = {
+    "crud-service": {"deploy": "kubernetes-keda"},
+    "event-worker": {"store": "sql", "deploy": "kubernetes-keda"},
+    "http-gateway": {"auth": "oidc", "deploy": "kubernetes-keda"},
+}
+"""Answers that give a service of a blueprint every file that the template has for it."""
+
 Read = Callable[[str], str]
 """A file of some version of this repository, by its path."""
 
@@ -68,6 +75,16 @@ def choices(question: Mapping[str, Any]) -> list[Any]:
         offered = yaml.safe_load(jinja2.Template(offered).render(_copier_conf=conf))
     values = offered.values() if isinstance(offered, dict) else offered
     return [value[-1] if isinstance(value, list) else value for value in values]
+
+
+def whole(blueprint: str, read: Read) -> dict[str, str]:
+    """WHOLE, as far as a version has these answers."""
+    asked = questions(read)
+    return {
+        name: answer
+        for name, answer in WHOLE.get(blueprint, {}).items()
+        if name in asked and answer in choices(asked[name])
+    }
 
 
 def blueprints(read: Read) -> list[str]:

@@ -4,21 +4,26 @@ import shutil
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 import yaml
 from _pytest.mark import ParameterSet
 
 from ..conftest import clone_of_repository, commit, copier, copy, git
-from ..releases import RELEASES, at, blueprints, here, present
+from ..releases import RELEASES, at, blueprints, here, present, whole
 
 NOW = "v999.0.0"
 """The template as it lies here, as if it were released."""
 LATER = "v999.1.0"
 """A release after it, for blueprints that no release has yet."""
 
-Copied = Callable[[str, str], Path]
-"""A service of a blueprint at a version, committed, for the test to change."""
+
+class Copied(Protocol):
+    """Copies a service of a blueprint at a version, with every file that it may have."""
+
+    def __call__(self, blueprint: str, version: str, asked: str | None = None) -> Path:
+        """Where it is; `asked` is the version whose questions were answered, if another."""
 
 
 def starts() -> list[ParameterSet]:
@@ -83,12 +88,16 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def copied_once(history: Path, tmp_path_factory: pytest.TempPathFactory) -> Copied:
+    """Services that no test changes."""
     folder = tmp_path_factory.mktemp("services")
 
-    def copied(blueprint: str, version: str) -> Path:
-        to = folder / f"{blueprint}-{version}"
+    def copied(blueprint: str, version: str, asked: str | None = None) -> Path:
+        released = RELEASES.get(asked or version)
+        known = here if released is None else at(released)
+        answers = {"blueprint": blueprint, "service_name": "items", **whole(blueprint, known)}
+        to = folder / "-".join([version, *answers.values()])
         if not to.exists():
-            copy(history, to, {"blueprint": blueprint, "service_name": "items"}, version)
+            copy(history, to, answers, version)
             commit(to, f"Copy {blueprint}")
         return to
 
@@ -97,8 +106,10 @@ def copied_once(history: Path, tmp_path_factory: pytest.TempPathFactory) -> Copi
 
 @pytest.fixture
 def copied(copied_once: Copied, tmp_path: Path) -> Copied:
-    def fresh(blueprint: str, version: str) -> Path:
-        return Path(shutil.copytree(copied_once(blueprint, version), tmp_path / "items"))
+    """Services for the test to change."""
+
+    def fresh(blueprint: str, version: str, asked: str | None = None) -> Path:
+        return Path(shutil.copytree(copied_once(blueprint, version, asked), tmp_path / "items"))
 
     return fresh
 

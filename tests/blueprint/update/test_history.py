@@ -11,7 +11,7 @@ import pytest
 
 from ..conftest import commit, copier, git, in_service, run
 from ..releases import RELEASES, blueprints, configuration, here, present
-from .conftest import NOW, Copied, append, starts, unmerged, update
+from .conftest import NOW, Copied, append, each, starts, unmerged, update
 
 START = pytest.mark.parametrize(("blueprint", "version", "target"), starts())
 ANSWERS = ".copier-answers.yml"
@@ -54,7 +54,7 @@ def test_every_released_version_is_in_this_clone() -> None:
 def test_an_unedited_service_becomes_a_fresh_one(
     history: Path, copied: Copied, copied_once: Copied, blueprint: str, version: str, target: str
 ) -> None:
-    service, fresh = copied(blueprint, version), copied_once(blueprint, target)
+    service, fresh = copied(blueprint, version), copied_once(blueprint, target, version)
     update(service, target)
     assert unmerged(service) == []
     commit(service, "Update")
@@ -111,17 +111,18 @@ def test_not_a_line_of_the_users_is_lost(
         assert marked == (path in conflicts), path
 
 
+@each("event-worker", "http-gateway")
 @pytest.mark.parametrize("version", [*RELEASES][-1:])
 def test_a_checkout_without_symbolic_links_is_updated_alike(
-    copied: Copied, copied_once: Copied, version: str
+    copied: Copied, copied_once: Copied, blueprint: str, version: str
 ) -> None:
     if not present(RELEASES[version]):
         pytest.skip("a shallow clone has no history: git fetch --unshallow")
-    service = copied("crud-service", version)
+    service = copied(blueprint, version)
     config = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "core.symlinks"}
     done = copier(*("update", "--vcs-ref", NOW), cwd=service, **config, GIT_CONFIG_VALUE_0="false")
     assert done.returncode == 0, done.stderr
-    fresh = copied_once("crud-service", NOW)
+    fresh = copied_once(blueprint, NOW, version)
     for path in tracked(fresh):
         if path != ANSWERS and not the_users(path):
             assert (service / path).read_bytes() == (fresh / path).read_bytes(), path
