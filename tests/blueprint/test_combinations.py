@@ -18,6 +18,7 @@ from copier import run_copy
 from tests.servers import PostgreSQL
 
 from .conftest import BIN, ROOT, commit, copy, git, in_service, make, run
+from .releases import WHOLE
 
 Answers = dict[str, str]
 
@@ -171,6 +172,17 @@ LEFT_OVER = {
     "redis": ["sqlalchemy", "alembic", "migrat", "database_url"],
     "sql": ["redis"],
 }
+
+
+def test_updates_are_tested_with_every_file(rendered: dict[str, Path]) -> None:
+    def paths(**given: str) -> set[Path]:
+        """Of all services with these answers, whatever the others are."""
+        services = [rendered[n] for n, answers in ALL.items() if given.items() <= answers.items()]
+        return {path.relative_to(service) for service in services for path in files_of(service)}
+
+    for blueprint in OWN:
+        whole = paths(blueprint=blueprint, ci="github", **WHOLE[blueprint])
+        assert whole == paths(blueprint=blueprint)
 
 
 def assert_sound(service: Path) -> None:
