@@ -17,20 +17,28 @@ class Queues(RuleBasedStateMachine):
         self.out: list[tuple[str, str]] = []
         self.number = 0
 
-    @rule(lane=st.sampled_from(LANES), key=st.sampled_from("abc"))
-    def add(self, lane: str, key: str) -> None:
-        self.number += 1
-        self.queues.add(self.lanes[lane], [(key, self.number)])
-        self.waiting.setdefault((lane, key), []).append(self.number)
+    @rule(lane=st.sampled_from(LANES), keys=st.lists(st.sampled_from("abc")))
+    def add(self, lane: str, keys: list[str]) -> None:
+        numbers = [self.number + index for index, _ in enumerate(keys)]
+        self.number += len(keys)
+        self.queues.add(self.lanes[lane], keys, numbers)
+        for key, number in zip(keys, numbers, strict=True):
+            self.waiting.setdefault((lane, key), []).append(number)
 
     @precondition(lambda self: bool(self.queues.ready))
-    @rule()
-    def take(self) -> None:
+    @rule(at_once=st.booleans())
+    def take(self, at_once: bool) -> None:
         lane, key, item = self.queues.ready.popleft()
         place = (lane.owner, str(key))
+        locked = key in lane.behind
+        if locked and self.queues.wait(lane, key, item):
+            assert place in self.out or item != self.waiting[place][0]
+            return
         assert place not in self.out
         assert item == self.waiting[place].pop(0)
-        self.out.append(place)
+        if locked or not at_once:
+            self.queues.lock(lane, key)
+            self.out.append(place)
 
     @precondition(lambda self: bool(self.out))
     @rule(data=st.data())
@@ -47,10 +55,11 @@ class Queues(RuleBasedStateMachine):
         assert sorted(lane.owner for lane in dropped) == sorted(expected)
 
     @invariant()
-    def what_waits_and_is_not_locked_is_ready(self) -> None:
-        ready = [place for place, items in self.waiting.items() if items and place not in self.out]
-        found = [(lane.owner, str(key)) for lane, key, _ in self.queues.ready]
-        assert sorted(found) == sorted(ready)
+    def what_waits_for_nothing_is_ready(self) -> None:
+        ready = [(lane.owner, str(key), item) for lane, key, item in self.queues.ready]
+        for place, items in self.waiting.items():
+            if items and place not in self.out:
+                assert (*place, items[0]) in ready
 
 
 TestQueues = Queues.TestCase

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import repeat
 from typing import Final
 
 from .addresses import family
@@ -101,8 +102,8 @@ class Assignments:
 
     def note(
         self, batch: Mapping[Partition, list[Record]]
-    ) -> Iterator[tuple[PartitionLane, Iterable[tuple[Hashable, Record]]]]:
-        """Note what was taken; yields the records of each partition, each with its key.
+    ) -> Iterator[tuple[PartitionLane, Iterable[Hashable], list[Record]]]:
+        """Note what was taken; yields the records of each partition, and their keys.
 
         What is not assigned any more is left to whoever reads it next.
         """
@@ -114,12 +115,11 @@ class Assignments:
             assignment.statistics.received += len(records)
             assignment.tracker.take(records)
             lane = self._lanes[partition]
+            keys: Iterable[Hashable] = repeat(None)
             if by_key:
                 # No key, no order: a queue of its own for each such record.
                 keys = [r.offset if r.key is None else r.key for r in records]
-                yield lane, zip(keys, records, strict=True)
-            else:
-                yield lane, ((None, record) for record in records)
+            yield lane, keys, records
 
     @property
     def in_flight(self) -> int:

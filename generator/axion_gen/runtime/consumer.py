@@ -155,11 +155,11 @@ class Consumer:
             try:
                 if self._broken:
                     await self._replace()
-                await self._room()
-                batch = await self._kafka.take(self._eligible(), self._partitions.at_most)
+                eligible = await self._room()
+                batch = await self._kafka.take(eligible, self._partitions.at_most)
                 if not self._stopping:  # else it is left to whoever reads it next
-                    for lane, records in self._partitions.note(batch):
-                        self._workers.add(lane, records)
+                    for lane, keys, records in self._partitions.note(batch):
+                        self._workers.add(lane, keys, records)
             except Exception as error:  # nothing may end the poll task
                 self._broken = self._broken or isinstance(error, ConsumerBrokenError)
                 self.moved_at = time.monotonic()
@@ -179,13 +179,19 @@ class Consumer:
                     self._changed.clear()
                     await self._changed.wait()
 
-    async def _room(self) -> None:
-        """Wait for room; but not so long that the group takes this member for dead."""
+    async def _room(self) -> list[Partition]:
+        """Wait until something may be taken; returns of which partitions.
+
+        Not so long that the group takes this member for dead: then there is none.
+        """
+        eligible = self._eligible()
         with suppress(TimeoutError):
             async with asyncio.timeout(SIGN_OF_LIFE_S):
-                while not self._eligible() and not self._stopping:
+                while not eligible and not self._stopping:
                     self._changed.clear()
                     await self._changed.wait()
+                    eligible = self._eligible()
+        return eligible
 
     def _eligible(self) -> list[Partition]:
         """From which partitions to take: none unless a handler is free for what comes."""

@@ -49,11 +49,12 @@ ResultT = TypeVar("ResultT")
 class Context(Generic[ClientT, IdentityT, KeyT]):
     """What a handler knows of the message it handles, and the client to answer with."""
 
-    ordinal = 0
-    """The number of messages emitted so far: the next one's id derives from it."""
+    __slots__ = ("_attempt", "_delivery", "client", "ordinal")
 
     def __init__(self, delivery: Delivery, client: ClientT) -> None:
         self.client = client
+        self.ordinal = 0
+        """The number of messages emitted so far: the next one's id derives from it."""
         self._delivery = delivery
         self._attempt = delivery.attempts - 1
 

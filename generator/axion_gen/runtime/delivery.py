@@ -20,40 +20,55 @@ Outcome = Literal["handled", "skipped", "duplicate", "dead-lettered"]
 
 
 class Delivery:
-    """A record, and what the interceptors have learned of it so far.
+    """A record, and what the interceptors have learned of it so far."""
 
-    One is made for each record, so what is rarely set is a default of the class.
-    """
-
-    values: Values | None = None
-    """Its headers, if they are as our own client writes them, not taken apart yet."""
-    message: Message[Any] | None = None
-    payload: BaseModel | None = None
-    origin: Origin | None = None
-    """Where it was first read, for a record of the replay topic."""
-    deliveries: int = 1
-    """How often it was begun, this time included, as far as the store knows."""
-    attempts: int = 0
-    """How often the handler has been called for it."""
-    outcome: Outcome = "handled"
-    marked: bool = False
-    """Whether the handler's own transaction has marked it as processed."""
-    error: Exception | None = None
-    """What it has failed with: at first, then what it is a dead letter for."""
-    client: "Client | None" = None
-    """Emits within the handler's transaction, with a store that has one."""
-    reply: BaseModel | None = None
-    """What its handler has returned, sent as its reply."""
-    session: Any = None
-    """That transaction, an `AsyncSession`."""
-
-    _headers: Headers | None = None
-    _key: str | None = None
+    __slots__ = (
+        "_headers",
+        "_key",
+        "attempts",
+        "client",
+        "deliveries",
+        "error",
+        "marked",
+        "message",
+        "origin",
+        "outcome",
+        "payload",
+        "record",
+        "reply",
+        "session",
+        "statistics",
+        "topic",
+        "values",
+    )
 
     def __init__(self, record: Record, topic: Topic, statistics: TopicStatistics) -> None:
         self.record = record
         self.topic = topic
         self.statistics = statistics
+        self.values: Values | None = None
+        """Its headers, if they are as our own client writes them, not taken apart yet."""
+        self.message: Message[Any] | None = None
+        self.payload: BaseModel | None = None
+        self.origin: Origin | None = None
+        """Where it was first read, for a record of the replay topic."""
+        self.deliveries = 1
+        """How often it was begun, this time included, as far as the store knows."""
+        self.attempts = 0
+        """How often the handler has been called for it."""
+        self.outcome: Outcome = "handled"
+        self.marked = False
+        """Whether the handler's own transaction has marked it as processed."""
+        self.error: Exception | None = None
+        """What it has failed with: at first, then what it is a dead letter for."""
+        self.client: Client | None = None
+        """Emits within the handler's transaction, with a store that has one."""
+        self.reply: BaseModel | None = None
+        """What its handler has returned, sent as its reply."""
+        self.session: Any = None
+        """That transaction, an `AsyncSession`."""
+        self._headers: Headers | None = None
+        self._key: str | None = None
 
     @property
     def headers(self) -> Headers | None:

@@ -6,7 +6,7 @@ another in its place meanwhile.
 
 import asyncio
 import logging
-from collections.abc import Collection, Hashable, Iterable, Mapping
+from collections.abc import Awaitable, Collection, Hashable, Iterable, Mapping
 from contextvars import Context, ContextVar, copy_context
 from time import perf_counter as clock
 from typing import Final
@@ -57,6 +57,8 @@ class Workers:
         self._pausing = 0
         self._employing = False
         """Whether `_employ` is about to be called, as soon as the event loop comes to it."""
+        self._lingering = 0
+        """How many workers take nothing up before the event loop has turned."""
         self._crowded = False
         """Whether there may be more workers at work than handlers allowed."""
 
@@ -70,12 +72,13 @@ class Workers:
     @property
     def free(self) -> bool:
         """Whether a handler is free for what comes: nothing that is here already waits for it."""
-        return not self._queues.ready and self._places() > 0
+        return not self._queues.ready and self._places() + self._lingering > 0
 
-    def add(self, lane: PartitionLane, records: Iterable[tuple[Hashable, Record]]) -> None:
+    def add(self, lane: PartitionLane, keys: Iterable[Hashable], records: Iterable[Record]) -> None:
         """Have records of a partition handled, each behind the others of its key."""
-        self._queues.add(lane, records)
-        self._employ()
+        self._queues.add(lane, keys, records)
+        if not self._lingering:
+            self._employ()
 
     def drop(self, lanes: Collection[PartitionLane]) -> None:
         """Forget what has not begun of partitions that are given back."""
@@ -149,7 +152,7 @@ class Workers:
         self._crowded = self._places() < 0
         self.changed()  # several may have left as surplus at once
 
-    async def _work(self) -> None:  # noqa: C901 - for each message, so in one piece
+    async def _work(self) -> None:
         worker = Worker()
         _here.set(worker)
         queues, handle, held, loop = (
@@ -164,42 +167,76 @@ class Workers:
                 self._employing = True
                 loop.call_soon(self._employ)  # it comes to that when this one waits
             lane, key, record = queues.ready.popleft()
-            worker.assignment = assignment = lane.owner
-            assignment.running += 1
+            locked = key in lane.behind
+            if locked and queues.wait(lane, key, record):
+                continue
+            assignment = lane.owner
             delivery = Delivery(record, assignment.topic, assignment.statistics)
             if assignment.replayed:
                 self._find_topic(delivery)
             entries = held.entries
             try:
-                try:
-                    rest = handle(delivery)
-                    if rest is not None:
-                        await rest
-                except Exception:  # not the handler's: ours
-                    await self._again(delivery)
-                else:
-                    if held.count:
-                        held.ended(delivery, entries)
-            except LetGoError:
-                logger.info("%s: let go, as its partition is given back", delivery.place)
-            else:
+                rest = handle(delivery)
+            except Exception as error:  # not the handler's: ours
+                rest = self._again(delivery, error)
+            if rest is not None or locked:
+                worker.assignment = assignment
+                queues.lock(lane, key)
+                await self._finish(lane, key, delivery, entries, rest)
+            else:  # nothing else has run meanwhile, so nothing need know of it
                 assignment.tracker.finish(record.offset)
-            finally:
-                assignment.running -= 1
-                queues.release(lane, key)
-                if not queues.ready or not assignment.running:
-                    self._changed.set()
-            if clock() > breath:
-                await asyncio.sleep(0)
+                if held.count:
+                    held.ended(delivery, entries)
+            if not queues.ready or clock() > breath:  # the poll task may have more at hand
+                await self._linger()
                 breath = clock() + BREATH_S
 
-    async def _again(self, failed: Delivery) -> None:
+    async def _linger(self) -> None:
+        """Let the event loop turn, and stay employed."""
+        self._changed.set()
+        self._lingering += 1
+        try:
+            await asyncio.sleep(0)
+        finally:
+            self._lingering -= 1
+
+    async def _finish(
+        self,
+        lane: PartitionLane,
+        key: Hashable,
+        delivery: Delivery,
+        entries: int,
+        rest: Awaitable[None] | None,
+    ) -> None:
+        """See a delivery to its end; until then its key is locked."""
+        assignment = lane.owner
+        assignment.running += 1
+        try:
+            try:
+                if rest is not None:
+                    await rest
+            except Exception as error:  # as above
+                await self._again(delivery, error)
+            else:
+                if self._held.count:
+                    self._held.ended(delivery, entries)
+        except LetGoError:
+            logger.info("%s: let go, as its partition is given back", delivery.place)
+        else:
+            assignment.tracker.finish(delivery.record.offset)
+        finally:
+            assignment.running -= 1
+            self._queues.release(lane, key)
+            if not self._queues.ready or not assignment.running:
+                self._changed.set()
+
+    async def _again(self, failed: Delivery, error: Exception) -> None:
         """Begin again with what cannot be brought to an end, until it can be: nothing is skipped.
 
         That is a fault of the runtime, and shown as one.
         """
         turn_to(failed)
-        logger.exception("%s: cannot be brought to an end", failed.place)
+        logger.error("%s: cannot be brought to an end", failed.place, exc_info=error)
 
         async def handle() -> None:
             delivery = Delivery(failed.record, failed.topic, failed.statistics)

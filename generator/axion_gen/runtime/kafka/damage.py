@@ -12,6 +12,8 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from typing import Any, NamedTuple
 
 from aiokafka.consumer.fetcher import (  # type: ignore[import-untyped]  # ships no types
@@ -239,7 +241,23 @@ class _Buffer(OrderedDict[Any, Any]):
     def __setitem__(self, partition: TopicPartition, result: Any) -> None:
         if type(result) is FetchResult:
             result._partition_records = _Records(result._partition_records, self._found)
+            # Its own takes one record after the other.
+            result.getall = partial(_take, result)
         super().__setitem__(partition, result)
+
+
+def _take(result: Any, at_most: int) -> list[Record]:
+    """What `FetchResult.getall` does, all at once."""
+    if not result.check_assignment(result._topic_partition) or not result.has_more():
+        return []
+    fetched = result._partition_records
+    records: list[Record] = list(islice(fetched, at_most))
+    if records:
+        fetched.next_fetch_offset = max(fetched.next_fetch_offset, records[-1].offset + 1)
+    result._update_position()
+    if len(records) < at_most:
+        result._partition_records = None
+    return records
 
 
 class _Records(PartitionRecords):  # type: ignore[misc]  # untyped base
@@ -267,13 +285,14 @@ class _Records(PartitionRecords):  # type: ignore[misc]  # untyped base
     def _unpack_records(self) -> Any:
         topic, partition = self._tp
         make = tuple.__new__  # what a named tuple's own constructor calls, in half of the time
+        begin = self.next_fetch_offset
+        offset = begin - 1
         try:
             for batch in self._batches():
                 for record in batch:
                     offset = record.offset
-                    if offset < self.next_fetch_offset:
+                    if offset < begin:
                         continue  # a batch may begin before the position
-                    self.next_fetch_offset = offset + 1
                     yield make(
                         KafkaRecord,
                         (
@@ -289,7 +308,7 @@ class _Records(PartitionRecords):  # type: ignore[misc]  # untyped base
                 # Compaction removes records, and batches keep their ends.
                 self.next_fetch_offset = batch.next_offset
         except Exception:  # whatever it is, here it begins, and what came before is good
-            self._found[self._tp] = self.next_fetch_offset
+            self._found[self._tp] = max(self.next_fetch_offset, offset + 1)
 
     def _batches(self) -> Iterator[Any]:
         """The batches of records, without those of transactions that were aborted."""
