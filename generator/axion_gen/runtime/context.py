@@ -25,8 +25,8 @@ from .headers import (
     USER_ID,
     Headers,
     RawHeaders,
+    are_in_order,
     checked,
-    values_in_order,
 )
 from .identifiers import derived_message_id, new_correlation_id, new_message_id
 from .keys import read_key
@@ -211,7 +211,7 @@ def turn_to(delivery: Delivery) -> None:
     here = current.get()
     if not (isinstance(here, Context) and here._delivery is delivery):  # noqa: SLF001 - its own
         if delivery.headers is None:  # not looked at yet, or wrong
-            delivery.values = values_in_order(delivery.record.headers)
+            delivery.in_order = are_in_order(delivery.record.headers)
         current.set(None if delivery.headers is None else Context(delivery, None))
 
 

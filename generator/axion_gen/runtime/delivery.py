@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 from .contract import Message, Topic
 from .dead_letters import Origin
-from .headers import Headers, Record, Values, message_id_of, of_values
+from .headers import Headers, Record, in_order, message_id_of
 from .identifiers import idempotency_key
 from .statistics import TopicStatistics
 
@@ -29,6 +29,7 @@ class Delivery:
         "client",
         "deliveries",
         "error",
+        "in_order",
         "marked",
         "message",
         "origin",
@@ -39,15 +40,14 @@ class Delivery:
         "session",
         "statistics",
         "topic",
-        "values",
     )
 
     def __init__(self, record: Record, topic: Topic, statistics: TopicStatistics) -> None:
         self.record = record
         self.topic = topic
         self.statistics = statistics
-        self.values: Values | None = None
-        """Its headers, if they are as our own client writes them, not taken apart yet."""
+        self.in_order = False
+        """Whether its headers are right, as our own client writes them, not taken apart yet."""
         self.message: Message[Any] | None = None
         self.payload: BaseModel | None = None
         self.origin: Origin | None = None
@@ -73,8 +73,8 @@ class Delivery:
     @property
     def headers(self) -> Headers | None:
         """Its headers; none until they have been checked."""
-        if self._headers is None and self.values is not None:
-            self._headers = of_values(self.values)
+        if self._headers is None and self.in_order:
+            self._headers = in_order(self.record.headers)
         return self._headers
 
     @headers.setter

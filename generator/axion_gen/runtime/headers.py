@@ -193,16 +193,14 @@ def decode(
     Raises:
         InvalidMessageError: a mandatory header is missing, or one is there twice or malformed.
     """
-    values = values_in_order(record.headers)
-    return _decode_any(record, foreign_producers, source) if values is None else of_values(values)
+    if are_in_order(record.headers):
+        return in_order(record.headers)
+    return _decode_any(record, foreign_producers, source)
 
 
-Values = tuple[bytes, bytes, bytes, bytes, bytes, bytes, bytes]
-"""The values of our headers, in their order."""
-
-
-def of_values(values: Values) -> Headers:
-    """The headers that `values_in_order` has found to be right."""
+def in_order(headers: RawHeaders) -> Headers:
+    """The headers that `are_in_order` has found to be right."""
+    values = [value or b"" for _, value in headers[: len(IN_ORDER)]]
     correlation_id, causation_id, user_id, project_id, timestamp, message_id, message_type = values
     return Headers(
         correlation_id.decode(),
@@ -215,32 +213,37 @@ def of_values(values: Values) -> Headers:
     )
 
 
-def values_in_order(headers: RawHeaders) -> Values | None:
-    """The values our own client wrote, checked; none if anything is unusual.
+def are_in_order(headers: RawHeaders) -> bool:
+    """Whether they are right, and as our own client writes them; if not, see what `decode` says.
 
     Most messages go this way, and are not taken apart: most headers are never asked for.
     """
     if len(headers) != len(IN_ORDER):
         if len(headers) < len(IN_ORDER):
-            return None
+            return False
         if any(name in OURS for name, _ in headers[len(IN_ORDER) :]):
-            return None
+            return False
         headers = headers[: len(IN_ORDER)]
     (n0, v0), (n1, v1), (n2, v2), (n3, v3), (n4, v4), (n5, v5), (n6, v6) = headers
-    if (n0, n1, n2, n3, n4, n5, n6) != IN_ORDER or not (
-        v0 and v1 and v2 and v3 and v4 and v5 and v6
-    ):
-        return None
+    # One by one, and not as a tuple: that is the fastest.
+    if not (
+        n0 == CORRELATION_ID
+        and n1 == CAUSATION_ID
+        and n2 == USER_ID
+        and n3 == PROJECT_ID
+        and n4 == TIMESTAMP
+        and n5 == MESSAGE_ID
+        and n6 == MESSAGE_TYPE
+    ) or not (v0 and v1 and v2 and v3 and v4 and v5 and v6):
+        return False
     texts = b"\n".join((v1, v2, v3, v6))
-    if (
-        (v0 + v5).translate(_UUID_SIGNS) != _TWO_UUIDS
-        or not v4.isdigit()
-        or len(v4) > _MOST_DIGITS
-        or texts.translate(None, _PRINTABLE) != _SEPARATORS
-        or len(texts) > MAX_VALUE_BYTES  # together they are short enough for one
-    ):
-        return None
-    return v0, v1, v2, v3, v4, v5, v6
+    return (
+        (v0 + v5).translate(_UUID_SIGNS) == _TWO_UUIDS
+        and v4.isdigit()
+        and len(v4) <= _MOST_DIGITS
+        and texts.translate(None, _PRINTABLE) == _SEPARATORS
+        and len(texts) <= MAX_VALUE_BYTES  # together they are short enough for one
+    )
 
 
 def _decode_any(record: Record, foreign_producers: bool, source: Place | None) -> Headers:

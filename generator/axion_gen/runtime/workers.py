@@ -167,7 +167,7 @@ class Workers:
                 self._employing = True
                 loop.call_soon(self._employ)  # it comes to that when this one waits
             lane, key, record = queues.ready.popleft()
-            locked = key in lane.behind
+            locked = key in lane.behind if lane.behind else False
             if locked and queues.wait(lane, key, record):
                 continue
             assignment = lane.owner

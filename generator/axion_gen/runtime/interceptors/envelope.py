@@ -6,7 +6,7 @@ from typing import Final
 from ..context import turn_to
 from ..delivery import Delivery
 from ..errors import InvalidMessageError
-from ..headers import TYPE_INDEX, decode, values_in_order
+from ..headers import TYPE_INDEX, are_in_order, decode
 
 logger = logging.getLogger(__name__)
 
@@ -25,8 +25,8 @@ def open_envelope(delivery: Delivery) -> bool:
     """
     topic = delivery.topic
     raw = delivery.record.headers
-    delivery.values = values = values_in_order(raw)
-    if values is not None:
+    if are_in_order(raw):
+        delivery.in_order = True
         message = topic.by_raw_name.get(raw[TYPE_INDEX][1])
         if message is not None:
             delivery.message = message

@@ -71,8 +71,7 @@ class MemoryStore:
         """Keep a mark, and forget the oldest ones if there are too many."""
         record = delivery.record
         # Of headers in order it is known where the id is.
-        in_order = delivery.values is not None
-        message_id = record.headers[ID_INDEX][1] if in_order else raw_message_id(record)
+        message_id = record.headers[ID_INDEX][1] if delivery.in_order else raw_message_id(record)
         mark = hash((message_id, record.timestamp))
         self._partitions[record.topic, record.partition].young[record.offset] = mark
         self._new += 1
