@@ -132,6 +132,15 @@ def wait_until_ready(port: str) -> None:
             time.sleep(0.1)
 
 
+def test_make_run_says_which_port_is_taken(service: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = f"HTTP_PORT={taken.getsockname()[1]}"
+        done = in_service(service, "env", port, sys.executable, "scripts/run.py")
+    assert done.returncode == 1
+    assert "set HTTP_PORT to another" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_make_hello_says_what_is_missing(service: Path) -> None:
     hello = in_service(
         service, "env", f"HTTP_PORT={free_port()}", sys.executable, "scripts/hello.py"
