@@ -159,8 +159,9 @@ def test_topics_are_those_of_the_contract_and_of_dead_letters(service: Path) -> 
     }
     letters, replay = made.pop(f"{name}-dlq"), made.pop(f"{name}-replay")
     assert letters["config"]["retention.ms"] == "-1"
-    assert int(letters["config"]["max.message.bytes"]) == 1_048_588 + 64 * 1024
-    assert replay["partitions"] == 1
+    for spec in (letters, replay):
+        assert int(spec["config"]["max.message.bytes"]) == 1_048_588 + 64 * 1024
+        assert spec["partitions"] == 1
     foreign = {"event-worker": {"item.events"}}.get(service.name, set())
     topics = contract(service)
     assert {topic: spec["partitions"] for topic, spec in made.items()} == {
