@@ -180,10 +180,7 @@ class Consumer:
                     await self._changed.wait()
 
     async def _room(self) -> list[Partition]:
-        """Wait until something may be taken; returns of which partitions.
-
-        Not so long that the group takes this member for dead: then there is none.
-        """
+        """Wait until partitions may be taken from; for as long as the group has patience."""
         eligible = self._eligible()
         with suppress(TimeoutError):
             async with asyncio.timeout(SIGN_OF_LIFE_S):
