@@ -242,7 +242,7 @@ class _Buffer(OrderedDict[Any, Any]):
         if type(result) is FetchResult:
             result._partition_records = _Records(result._partition_records, self._found)
             # Its own takes one record after the other.
-            result.getall = partial(_take, result)
+            result.getall = partial(_take, result)  # pyright: ignore[reportAttributeAccessIssue]
         super().__setitem__(partition, result)
 
 
