@@ -14,8 +14,9 @@ def at(offset: int) -> MemoryRecord:
 def test_gaps_in_offsets_are_no_holes() -> None:
     tracker = OffsetTracker()
     for offset in (0, 5, 9):
-        tracker.take([at(offset)])
-        tracker.finish(offset)
+        record = at(offset)
+        tracker.take([record])
+        tracker.finish(record)
     assert tracker.position == 10
 
 
@@ -31,11 +32,11 @@ def test_position_is_behind_the_last_of_the_finished_without_a_hole(data: st.Dat
     order = data.draw(st.permutations(offsets))
     ends = order[: data.draw(st.integers(0, len(order)))]
     tracker = OffsetTracker()
-    for offset in offsets:
-        tracker.take([at(offset)])
+    records = {offset: at(offset) for offset in offsets}
+    tracker.take(records.values())
     finished: set[int] = set()
     for offset in ends:
-        tracker.finish(offset)
+        tracker.finish(records[offset])
         finished.add(offset)
         covered = []
         for taken in offsets:

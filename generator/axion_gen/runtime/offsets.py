@@ -42,10 +42,10 @@ class OffsetTracker:
         """Note delivered records; they come with rising offsets."""
         self._open.extend(records)
 
-    def finish(self, offset: int) -> None:
+    def finish(self, record: Record) -> None:
         """Note that a taken record is processed."""
-        taken, ended = self._open, self._ended
-        if taken[0].offset != offset:
+        taken, ended, offset = self._open, self._ended, record.offset
+        if taken[0] is not record:
             ended.add(offset)
             return
         taken.popleft()

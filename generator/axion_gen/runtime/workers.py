@@ -184,7 +184,7 @@ class Workers:
                 queues.lock(lane, key)
                 await self._finish(lane, key, delivery, entries, rest)
             else:  # nothing else has run meanwhile, so nothing need know of it
-                assignment.tracker.finish(record.offset)
+                assignment.tracker.finish(record)
                 if held.count:
                     held.ended(delivery, entries)
             if not queues.ready or clock() > breath:  # the poll task may have more at hand
@@ -223,7 +223,7 @@ class Workers:
         except LetGoError:
             logger.info("%s: let go, as its partition is given back", delivery.place)
         else:
-            assignment.tracker.finish(delivery.record.offset)
+            assignment.tracker.finish(delivery.record)
         finally:
             assignment.running -= 1
             self._queues.release(lane, key)

@@ -80,9 +80,9 @@ class Slots:
     timeout_s: float
     """0 for no limit."""
 
-    def wrap(self, following: Handle) -> Step:
+    def wrap(self, following: Handle) -> Step:  # noqa: C901 - for each message, so in one piece
         """Run one attempt in a slot, or in all of them what never ended before."""
-        places, limit, end = self.places, TimeLimit(self.timeout_s), self._end
+        places, limit = self.places, TimeLimit(self.timeout_s)
 
         def attempt(delivery: Delivery, waited: bool = False) -> Awaitable[None] | None:
             count = 1 if delivery.deliveries == 1 else places.limit
@@ -109,7 +109,10 @@ class Slots:
                     seconds = clock() - begun
                     if seconds > BLOCKING_S:
                         _complain_of_blocking(delivery, seconds)
-                    end(delivery, count, seconds)
+                    delivery.statistics.durations.add(seconds)
+                    places.free += count
+                    if places.waiting:
+                        places.give(0)
             # A handler that waits for nothing needs no timer: it cannot be interrupted.
             if awaited is DONE:
                 return None
@@ -137,14 +140,8 @@ class Slots:
             _complain_of_blocking(delivery, clock() - begun)
             await _uncancelled(rest)
         finally:
-            self._end(delivery, count, clock() - begun)
-
-    def _end(self, delivery: Delivery, count: int, seconds: float) -> None:
-        delivery.statistics.durations.add(seconds)
-        places = self.places
-        places.free += count
-        if places.waiting:
-            places.give(0)
+            delivery.statistics.durations.add(clock() - begun)
+            self.places.give(count)
 
 
 async def _uncancelled(attempt: Awaitable[None]) -> None:

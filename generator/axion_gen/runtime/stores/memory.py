@@ -39,7 +39,10 @@ class MemoryStore:
     def __init__(self, size: int = 100_000) -> None:
         # When the young generation has half of the marks, the old one is forgotten.
         self._half = max(size // 2, 1)
-        self._partitions: defaultdict[tuple[str, int], _Marks] = defaultdict(_Marks)
+        # By topic, then by partition: a pair would be made, and hashed, for each message.
+        self._topics: defaultdict[str, defaultdict[int, _Marks]] = defaultdict(
+            lambda: defaultdict(_Marks)
+        )
         self._new = 0
         """How many are in the young generation."""
 
@@ -52,7 +55,7 @@ class MemoryStore:
     def begin(self, delivery: Delivery) -> Begun:
         """Whether there is a mark."""
         record = delivery.record
-        marks, offset = self._partitions[record.topic, record.partition], record.offset
+        marks, offset = self._topics[record.topic][record.partition], record.offset
         known = marks.young.get(offset)
         if known is None:
             known = marks.old.get(offset)
@@ -73,17 +76,18 @@ class MemoryStore:
         # Of headers in order it is known where the id is.
         message_id = record.headers[ID_INDEX][1] if delivery.in_order else raw_message_id(record)
         mark = hash((message_id, record.timestamp))
-        self._partitions[record.topic, record.partition].young[record.offset] = mark
+        self._topics[record.topic][record.partition].young[record.offset] = mark
         self._new += 1
         if self._new >= self._half:
             self._grow_old()
 
     def _grow_old(self) -> None:
         self._new = 0
-        for partition, marks in list(self._partitions.items()):
-            marks.old, marks.young = marks.young, {}
-            if not marks.old:  # it has gone to another instance
-                del self._partitions[partition]
+        for partitions in self._topics.values():
+            for partition, marks in list(partitions.items()):
+                marks.old, marks.young = marks.young, {}
+                if not marks.old:  # it has gone to another instance
+                    del partitions[partition]
 
     async def abandon(self, delivery: Delivery) -> None:
         """Nothing was noted."""
