@@ -102,3 +102,34 @@ async def test_what_ends_after_the_drain_is_not_committed(
         again.set()
         await all_handled(load, journal, service)
     assert {place.partition for place, times in journal.ended.items() if times == 2} == moved()
+
+
+async def test_who_has_no_partition_and_who_is_far_behind_are_ready(kafka: KafkaServer) -> None:
+    service = Service(kafka, "standby", partitions=1)
+    journal = Journal()
+    free = asyncio.Event()
+
+    async def waits(message: ItemCreate, context: Context) -> None:
+        await free.wait()
+
+    load = Load(service)
+    # Three topics of one partition each are read.
+    members = [Member(service, f"member-{number}", journal, waits) for number in range(4)]
+    async with AsyncExitStack() as stack:
+        for member in members:
+            await stack.enter_async_context(member)
+
+        def standing_by() -> bool:
+            shares = [len(bus.consumer.assignments) for bus in buses if bus.consumer is not None]
+            return sum(shares) == 3 and 0 in shares
+
+        buses = [member.bus for member in members]
+        await until(standing_by, "the partitions are given out")
+        load.write(50)
+        await load.flush()
+        await until(lambda: bool(journal.begun), "one is being handled")
+        assert await service.lag() == 50
+        assert all(bus.health.ready and bus.health.alive for bus in buses)
+        assert [bus.health.reasons for bus in buses] == [()] * len(buses)
+        free.set()
+        await all_handled(load, journal, service)
