@@ -15,7 +15,7 @@ from tests.kafka.server import KafkaServer, KafkaUnavailable
 from .contract import CONTRACT, SERVICE
 
 LETTERS = {"max.message.bytes": str(1_048_588 + 64 * 1024), "retention.ms": "-1"}
-"""How the dead letter topic is set: it takes the largest record and the headers added to it."""
+"""For dead letters and their replay: the largest record goes in, and the headers added to it."""
 
 
 class Broker(Protocol):
@@ -44,7 +44,7 @@ class Kafka:
     def create(self, topics: Mapping[str, int]) -> None:
         """Create topics with these numbers of partitions."""
         for name, partitions in topics.items():
-            letters = name.endswith(dead_letter_topic(SERVICE))
+            letters = name.endswith((dead_letter_topic(SERVICE), replay_topic(SERVICE)))
             self.server.create_topic(name, partitions, LETTERS if letters else None)
 
 
