@@ -133,6 +133,14 @@ async def _all(servers: str, topic: str) -> list[Record]:
     return await read(servers, topic, at_least=await end_offset(servers, topic))
 
 
+@pytest.mark.parametrize(
+    "database",
+    [
+        pytest.param("sqlite", marks=pytest.mark.slow),
+        pytest.param("postgresql", marks=pytest.mark.servers),
+    ],
+    indirect=True,
+)
 async def test_whenever_the_process_is_killed_each_effect_happens_once(
     kafka: KafkaServer, database: Database, tmp_path: Path
 ) -> None:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from axion_gen.runtime.testing import EmbeddedBroker
@@ -90,6 +91,11 @@ async def leader(engine: AsyncEngine, running: list[Process]) -> int:
             await asyncio.sleep(0.02)
 
 
+@pytest.mark.parametrize(
+    "url",
+    ["sqlite", pytest.param("postgresql", marks=(pytest.mark.servers, pytest.mark.slow))],
+    indirect=True,
+)
 async def test_whenever_a_relay_is_killed_nothing_is_lost_and_each_key_is_in_order(
     engine: AsyncEngine, url: str, broker: EmbeddedBroker
 ) -> None:

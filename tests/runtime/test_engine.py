@@ -194,4 +194,4 @@ class EngineByPartition(Engine):
 TestEngine = Engine.TestCase
 TestEngineByPartition = EngineByPartition.TestCase
 for machine in (Engine, EngineByPartition):
-    machine.TestCase.settings = settings(max_examples=150, stateful_step_count=40)
+    machine.TestCase.settings = settings(max_examples=100, stateful_step_count=40)
