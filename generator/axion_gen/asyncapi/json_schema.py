@@ -13,13 +13,12 @@ from urllib.parse import quote
 
 from .contract import Definition
 from .json_keywords import check_keywords
-from .json_values import ValueReader, described_value
+from .json_values import TYPES, ValueReader, described_value
 from .nodes import Node
 
 if TYPE_CHECKING:
     from .schemas import Schemas
 
-TYPES: Final = ("null", "boolean", "integer", "number", "string", "array", "object")
 _COMBINERS: Final = ("allOf", "anyOf", "oneOf")
 _CONDITIONAL: Final = ("then", "else")
 _DEPENDENT: Final = ("dependentSchemas", "dependencies")

@@ -24,6 +24,7 @@ _ORDERED: Final = (
     ("minProperties", "maxProperties"),
 )
 _EXCLUSIVE: Final = (("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum"))
+TYPES: Final = ("null", "boolean", "integer", "number", "string", "array", "object")
 _KEPT: Final[Mapping[str, Mapping[str, Callable[[float, float], bool]]]] = {
     "a number": {
         "minimum": operator.ge,
@@ -244,8 +245,7 @@ def fits(value: object, type_: str) -> bool:
 
 def _types_of(values: Collection[object]) -> list[str]:
     """The types of values that no `Literal` can hold."""
-    types = ("null", "boolean", "integer", "number", "string", "array", "object")
-    found = [next(type_ for type_ in types if fits(value, type_)) for value in values]
+    found = [next(type_ for type_ in TYPES if fits(value, type_)) for value in values]
     return [t for t in dict.fromkeys(found) if t != "integer" or "number" not in found]
 
 
