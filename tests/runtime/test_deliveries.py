@@ -128,24 +128,28 @@ async def test_a_mark_that_fails_is_repeated_and_not_the_handler(
     assert await committed(broker.bootstrap_servers, GROUP, COMMANDS, 0) == 1
 
 
+class Away(Forgetful):
+    """A store that is away for a while."""
+
+    away = True
+
+    async def begin(self, delivery: Delivery) -> Begun:
+        if self.away:
+            raise ConnectionError("no store")
+        return await super().begin(delivery)
+
+
 async def test_a_store_that_is_away_makes_no_dead_letters(
     broker: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(insistence, "FIRST_PAUSE_S", 0.02)
-    away = True
-
-    class Away(Forgetful):
-        async def begin(self, delivery: Delivery) -> Begun:
-            if away:
-                raise ConnectionError("no store")
-            return await super().begin(delivery)
-
+    store = Away()
     handlers = Recorder()
     await command(broker, "cup")
-    async with bus_on(broker, store=Away()).run(handlers):
+    async with bus_on(broker, store=store).run(handlers):
         await until(lambda: "ConnectionError: no store" in caplog.text, "it is tried again")
         assert handlers.begun == []
-        away = False
+        store.away = False
         await until(lambda: handlers.ended == ["cup"], "it is handled")
     assert await end_offset(broker.bootstrap_servers, LETTERS) == 0
 
@@ -154,21 +158,14 @@ async def test_a_store_that_is_away_makes_no_dead_letters(
 async def test_what_stops_many_records_is_told_once_for_all(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    away = True
-
-    class Away(Forgetful):
-        async def begin(self, delivery: Delivery) -> Begun:
-            if away:
-                raise ConnectionError("no store")
-            return await super().begin(delivery)
-
+    store = Away()
     handlers, kafka = Recorder(), Lists()
     for number in range(100):
         kafka.write("cup", key=b"%d" % number)
-    engine = Engine(handlers, kafka, store=Away())
+    engine = Engine(handlers, kafka, store=store)
     await engine.start()
     await asyncio.sleep(20)  # with tries after 0, 1, 3, 7 and 15 s
-    away = False
+    store.away = False
     await asyncio.sleep(60)
     assert len(handlers.ended) == 100
     told = [line for line in caplog.messages if "cannot be begun" in line]
